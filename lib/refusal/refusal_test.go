@@ -84,8 +84,8 @@ func TestFrameHasTheProvidersShape(t *testing.T) {
 func TestFrom(t *testing.T) {
 	r := New(NoRoute, "no")
 	require.Equal(t, NoRoute, From(fmt.Errorf("x: %w", r)).Code)
-	in := From(errors.New("the cause"))
+	in := From(errors.New("root trouble"))
 	require.Equal(t, InternalError, in.Code)
-	require.NotContains(t, string(in.Body()), "the cause")
-	require.ErrorContains(t, in, "the cause")
+	require.NotContains(t, string(in.Body()), "root trouble")
+	require.ErrorContains(t, in, "root trouble")
 }
