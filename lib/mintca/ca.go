@@ -11,9 +11,9 @@
 //
 // A constraint on a DNS name permits the names under it too; X.509 has no form
 // for "this host only". So *.example.com and example.com both become the
-// constraint example.com. The form with a leading dot, which would leave the
-// apex out, is not in RFC 5280 for DNS names, and GnuTLS (git on Debian)
-// matches nothing with it.
+// constraint example.com. A leading dot, which would leave the apex out, is
+// not in RFC 5280 for DNS names: Go, OpenSSL, NSS and GnuTLS take it, but no
+// verifier has to, and the one name it saves is worth little.
 //
 // Limits: there is no revocation, as an authority is replaced by the next run
 // of bottle-prepare and trusted by one bottle.

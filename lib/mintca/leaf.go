@@ -46,9 +46,10 @@ func (ca *CA) leaf(host string, now time.Time) (*tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: newSerial(),
-		// Not the host: a name with dots here would be taken for a DNS name and
-		// held against the constraints when the leaf is for an address.
-		Subject:               pkix.Name{CommonName: "bottle"},
+		// No common name: verifiers take one for a DNS name when there is no
+		// other (GnuTLS any, OpenSSL one with dots), and hold it against the
+		// constraints when the leaf is for an address.
+		Subject:               pkix.Name{Organization: []string{"bottle"}},
 		NotBefore:             later(now.Add(-backdate), ca.cert.NotBefore),
 		NotAfter:              earlier(now.Add(LeafLifetime), ca.cert.NotAfter),
 		BasicConstraintsValid: true,
