@@ -1,0 +1,109 @@
+// Package dlp finds secrets in a stream of bytes. It knows bytes and offsets and nothing of HTTP.
+//
+//	rules, err := dlp.Compile(dlp.Builtin(), dlp.Options{})
+//	found := rules.Scan(header)          // a whole buffer
+//	s := rules.NewStream()               // or a stream, in pieces of any size
+//	clean, found := s.Scan(piece)        // clean: how many bytes may leave
+//	found = s.Finish()
+//
+// # How it looks
+//
+// One pass of an Aho-Corasick automaton finds the keywords of all rules ("ghp_", "AKIA", "eyJ"); case is folded there
+// and compared exactly afterwards where a rule asks for it. Only at a keyword does a rule's pattern look further: a
+// sequence of byte classes with lengths, without backtracking, and then the structural check of that credential
+// (checksum, decoded header, variety). What fails its check is no finding; entropy alone never is one.
+//
+// A pattern is bounded by [MaxHeld], so a stream needs constant memory, and nothing is held longer than the bytes of
+// the one candidate whose outcome is open, or of the keyword that has begun.
+//
+// # Where more comes in
+//
+//   - More rules: [Rule] values passed to [Compile]. A rule in another notation (a regular expression) is a second kind
+//     of pattern: pattern.step is the only place that judges bytes after a keyword, and it is handed the window.
+//   - Decoders (percent, JSON escapes, base64, …): a decoder turns the bytes of one stream into the bytes of another and
+//     maps offsets back; each decoded view gets a [Stream] of its own over the same [Rules], and what may be released is
+//     the smallest clean offset of all views. Nothing here needs to know of it.
+//   - Known secrets: keywords without a pattern, checked by [Options].Exempt's counterpart, a keyed hash.
+//
+// # Limits
+//
+// Raw bytes are scanned, no encoding is undone ([AppendPercentDecoded] is for URLs), and a secret in two pieces is not
+// put together. A private key is recognised by its first line and the begin of its body: the finding's range ends there.
+package dlp
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Rule says which credential is found, and how. The exported fields document it; a Rule that was not made by this
+// package has no pattern and is refused by [Compile].
+type Rule struct {
+	Name    string // stable id; stands in refusals, logs and allowlists
+	Matches string // what it matches, in one line
+	Source  string // URL of the format's description
+	Check   string // the structural check, in one line
+
+	patterns []pattern // tried in order, the first that matches wins
+}
+
+// Options change what a set of rules reports.
+type Options struct {
+	// Exempt is asked about each match before it is reported; true means that this value is inert and no finding. It
+	// must neither change nor keep value, and must be safe for concurrent use. Nil exempts nothing.
+	Exempt func(rule string, value []byte) bool
+}
+
+// Rules is a compiled set of rules. It is immutable and safe for concurrent use.
+type Rules struct {
+	auto   automaton
+	names  []string
+	exempt func(rule string, value []byte) bool
+}
+
+// Compile builds the automaton for rules. It fails for a rule without a name or a pattern, for a name used twice and for
+// a pattern that could hold more than [MaxHeld] bytes.
+func Compile(rules []Rule, opts Options) (*Rules, error) {
+	if len(rules) == 0 {
+		return nil, errors.New("compile rules: no rules given")
+	}
+	r := &Rules{exempt: opts.Exempt}
+	seen := make(map[string]bool, len(rules))
+	var keywords []keyword
+	for i, rule := range rules {
+		switch {
+		case rule.Name == "":
+			return nil, fmt.Errorf("compile rules: rule %d has no name", i)
+		case seen[rule.Name]:
+			return nil, fmt.Errorf("compile rules: two rules are named %q", rule.Name)
+		case len(rule.patterns) == 0:
+			return nil, fmt.Errorf("compile rules: rule %q has no pattern", rule.Name)
+		}
+		seen[rule.Name] = true
+		r.names = append(r.names, rule.Name)
+		for j := range rule.patterns {
+			p := &rule.patterns[j]
+			if err := p.validate(); err != nil {
+				return nil, fmt.Errorf("compile rule %q: %w", rule.Name, err)
+			}
+			for _, text := range p.keywords {
+				keywords = append(keywords, keyword{text: text, rule: i, pattern: p})
+			}
+		}
+	}
+	r.auto = newAutomaton(keywords)
+	return r, nil
+}
+
+// Scan returns the findings in b, ascending and not overlapping; nil when there are none. It copies nothing and
+// allocates only for findings. The findings are those that a [Stream] fed with b would return.
+func (r *Rules) Scan(b []byte) []Finding {
+	e := engine{rules: r}
+	e.run(b, true)
+	return e.found
+}
+
+// NewStream returns a Stream at offset 0. It owns about 32 KiB.
+func (r *Rules) NewStream() *Stream {
+	return &Stream{engine: engine{rules: r}, buf: make([]byte, 0, window), first: -1}
+}

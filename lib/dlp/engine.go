@@ -1,0 +1,168 @@
+package dlp
+
+// engine scans a window of a stream, leftmost keyword end first. All positions are indices into the window that run was
+// last given; slide moves them when the window's beginning is dropped.
+//
+// What it finds is a function of the bytes alone: a candidate is judged only when complete, by bytes that are the same
+// however they arrived, and meanwhile the automaton waits at the candidate's keyword.
+type engine struct {
+	rules *Rules
+	base  int64     // stream offset of window index 0
+	pos   int       // the automaton has read the window up to here
+	state uint32    // the automaton's
+	found []Finding // what run found
+
+	cand candidate
+	open bool // cand waits for more bytes
+
+	// How far the last run of one class reaches. Candidates that start inside it (eyJeyJeyJ…) need not walk it again,
+	// or a hostile body could make the scan quadratic.
+	runClass     *class
+	runFrom, end int
+}
+
+// candidate is a keyword hit on its way through its pattern. hit indexes the hits of the automaton's state.
+type candidate struct {
+	hit   int
+	begun bool
+	start int // of the keyword
+	step  int
+	from  int // where the running step began
+}
+
+type verdict int
+
+const (
+	no verdict = iota
+	yes
+	more // the window ends before this can be told
+)
+
+// run scans win on from where it stopped and appends to e.found. eof says that nothing follows win.
+func (e *engine) run(win []byte, eof bool) {
+	a := &e.rules.auto
+	for {
+		if e.open && !e.judge(win, eof) {
+			return
+		}
+		e.open = false
+		state, pos, hit := e.state, e.pos, false
+		for pos < len(win) && !hit {
+			state = a.next[state+uint32(a.column[win[pos]])]
+			pos++
+			hit = state >= a.accepts
+		}
+		e.state, e.pos = state, pos
+		if !hit {
+			return
+		}
+		e.open, e.cand = true, candidate{}
+	}
+}
+
+// held returns the index of the first byte that may still belong to a finding to come. An open candidate starts within
+// the automaton's depth, as its keyword is a suffix of what the state stands for.
+func (e *engine) held() int {
+	return e.pos - int(e.rules.auto.depth[e.state/e.rules.auto.width])
+}
+
+// slide drops the first n bytes of the window.
+func (e *engine) slide(n int) {
+	e.base += int64(n)
+	e.pos -= n
+	e.cand.start -= n
+	e.cand.from -= n
+	e.runFrom -= n
+	e.end -= n
+}
+
+func (e *engine) reset() {
+	*e = engine{rules: e.rules, found: e.found[:0]}
+}
+
+// judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
+// behind it, so that findings do not overlap.
+func (e *engine) judge(win []byte, eof bool) bool {
+	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
+	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun = e.cand.hit+1, false {
+		k := &hits[e.cand.hit]
+		switch e.advance(k, win, eof) {
+		case more:
+			return false
+		case no:
+			continue
+		}
+		// The last step ended at cand.from.
+		match := win[e.cand.start:e.cand.from]
+		from, to := 0, len(match)
+		if k.pattern.check != nil {
+			var ok bool
+			if from, to, ok = k.pattern.check(match); !ok {
+				continue
+			}
+		}
+		value, name := match[from:to], e.rules.names[k.rule]
+		if e.rules.exempt != nil && e.rules.exempt(name, value) {
+			continue
+		}
+		start := e.base + int64(e.cand.start+from)
+		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(value)), Sample: sample(value)})
+		e.pos = max(e.pos, e.cand.start+to)
+		e.state = 0
+		return true
+	}
+	return true
+}
+
+// advance takes the candidate through the steps of its pattern.
+func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
+	p, c := k.pattern, &e.cand
+	if !c.begun {
+		start := e.pos - len(k.text)
+		if !p.fold && string(win[start:e.pos]) != k.text || p.before != nil && precededBy(win, start, p.before) {
+			return no
+		}
+		c.begun, c.start, c.step, c.from = true, start, 0, e.pos
+	}
+	for ; c.step < len(p.steps); c.step++ {
+		s := &p.steps[c.step]
+		end := e.runEnd(s.class, c.from, min(c.from+s.max, len(win)), win)
+		if end == len(win) && end-c.from < s.max && !eof {
+			return more
+		}
+		if end-c.from < s.min || s.check != nil && !s.check(win[c.start:end]) {
+			return no
+		}
+		c.from = end
+	}
+	if p.after != nil {
+		if c.from == len(win) && !eof {
+			return more
+		}
+		if c.from < len(win) && p.after[win[c.from]] {
+			return no
+		}
+	}
+	return yes
+}
+
+// runEnd returns the end of the run of class bytes at from, at most limit.
+func (e *engine) runEnd(c *class, from, limit int, win []byte) int {
+	at := from
+	if limit-from <= 1 { // a literal: not worth remembering, and it must not push out what is
+		if at < limit && c[win[at]] {
+			at++
+		}
+		return at
+	}
+	if e.runClass == c && e.runFrom <= from && from < e.end {
+		at = min(e.end, limit)
+	} else {
+		e.runClass, e.runFrom, e.end = c, from, from
+	}
+	for at < limit && c[win[at]] {
+		at++
+	}
+	e.end = max(e.end, at)
+	return at
+}

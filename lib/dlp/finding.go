@@ -1,0 +1,29 @@
+package dlp
+
+import "fmt"
+
+// Finding is one secret that was found. It never holds the value, so that printing it is safe.
+type Finding struct {
+	Rule       string // Rule.Name
+	Start, End int64  // the value's bytes are [Start, End) of the stream
+	Sample     string // at most the first four bytes, unprintable ones as '.', and "…"
+}
+
+// String says which rule matched and where: "github-token at 17-57 (ghp_…)".
+func (f Finding) String() string {
+	return fmt.Sprintf("%s at %d-%d (%s)", f.Rule, f.Start, f.End, f.Sample)
+}
+
+// sampleLen is how much of a value a sample shows. For most rules that is the public prefix.
+const sampleLen = 4
+
+func sample(value []byte) string {
+	s := make([]byte, 0, sampleLen+len("…"))
+	for _, c := range value[:min(sampleLen, len(value))] {
+		if c < 0x20 || c > 0x7e {
+			c = '.'
+		}
+		s = append(s, c)
+	}
+	return string(append(s, "…"...))
+}

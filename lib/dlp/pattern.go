@@ -1,0 +1,81 @@
+package dlp
+
+import (
+	"errors"
+	"fmt"
+)
+
+// pattern is what follows a keyword: steps, taken in order, each as long as it can be and never given back. A value has
+// therefore one reading only, whatever pieces it arrives in.
+type pattern struct {
+	keywords []string
+	fold     bool   // keywords match in any case
+	before   *class // no match where one of these precedes the keyword; nil: anything may
+	steps    []step
+	after    *class // no match where one of these follows the last step; nil: anything may
+
+	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
+	// complete. Nil accepts all of it.
+	check func(match []byte) (from, to int, ok bool)
+}
+
+// step is a run of bytes of one class, at least min and at most max of them.
+type step struct {
+	class    *class
+	min, max int
+
+	// check judges the match so far, keyword included, at the end of this step, so that a candidate that cannot become
+	// a match is dropped before the rest of it has arrived. Nil accepts.
+	check func(match []byte) bool
+}
+
+// lit returns steps that match s exactly.
+func lit(s string) []step {
+	steps := make([]step, len(s))
+	for i := range s {
+		steps[i] = step{class: set(s[i : i+1]), min: 1, max: 1}
+	}
+	return steps
+}
+
+// seq joins steps.
+func seq(parts ...[]step) []step {
+	var all []step
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// run is a single step of min to max bytes of c.
+func run(c *class, min, max int) []step {
+	return []step{{class: c, min: min, max: max}}
+}
+
+// maxKeyword bounds the length of a keyword.
+const maxKeyword = 64
+
+func (p *pattern) validate() error {
+	if len(p.keywords) == 0 {
+		return errors.New("a pattern has no keyword")
+	}
+	for _, k := range p.keywords {
+		if k == "" || len(k) > maxKeyword {
+			return fmt.Errorf("a keyword is %d bytes long; it may have 1 to %d", len(k), maxKeyword)
+		}
+	}
+	length := maxKeyword // not of this keyword: a longer one that contains it may have begun before it
+	for _, s := range p.steps {
+		if s.class == nil || s.min < 0 || s.max < max(s.min, 1) {
+			return fmt.Errorf("a step of keyword %q has no class or an impossible length", p.keywords[0])
+		}
+		length += s.max
+	}
+	if p.after != nil {
+		length++
+	}
+	if length > MaxHeld {
+		return fmt.Errorf("a match of keyword %q could take %d bytes; the limit is %d", p.keywords[0], length, MaxHeld)
+	}
+	return nil
+}
