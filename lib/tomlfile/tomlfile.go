@@ -115,7 +115,11 @@ func unreadable(path string, err error) *Error {
 // syntax turns the decoder's error into ours.
 func (f *File) syntax(err error) *Error {
 	if pe, ok := errors.AsType[toml.ParseError](err); ok {
-		return &Error{File: f.path, Line: pe.Position.Line, Message: pe.Message, Err: err}
+		line := pe.Position.Line
+		if strings.HasSuffix(pe.Message, `end table name, but got '\n' instead`) {
+			line-- // the decoder has stepped over the line end that it complains of
+		}
+		return &Error{File: f.path, Line: line, Message: pe.Message, Err: err}
 	}
 	return &Error{File: f.path, Message: strings.TrimPrefix(err.Error(), "toml: "), Err: err}
 }

@@ -166,6 +166,7 @@ func TestParseRefuses(t *testing.T) {
 		{"string for number", "ratio = 'x'", "f:1: ratio: must be a number, not a string", ""},
 		{"syntax", "version = 1\nport = = 2", "f:2: ", ""},
 		{"unfinished string", "version = 1\nlisten = \"x", "f:2: ", ""},
+		{"unfinished table name", "version = 1\n[route\nhost = 1", "f:2: ", ""},
 		{"key set twice", "version = 1\n\nversion = 1", "f:3: ", ""},
 		{"utf-16", "v\x00e\x00", "f:1: ", ""},
 		{"deep array", "any = " + strings.Repeat("[", 1000), "f:1: nests more than 32 levels deep", ""},
