@@ -1,0 +1,104 @@
+package decode
+
+import (
+	"bufio"
+	"errors"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+// decoder undoes one coding. Its Read returns io.EOF only at the end of the coded data and of its source.
+type decoder interface {
+	io.Reader
+	release()
+}
+
+// opener starts a decoder on r. It may read the beginning of the coded data. io.EOF is for no data at all.
+type opener func(r io.Reader, l Limits) (decoder, error)
+
+// openers are the codings that are known.
+var openers = map[string]opener{
+	"gzip":    openGzip,
+	"deflate": openDeflate,
+	"zstd":    openZstd,
+}
+
+// gzipDecoder reads all members up to the end of the source (RFC 1952 §2.2); other bytes after a member are an error.
+type gzipDecoder struct{ *gzip.Reader }
+
+func openGzip(r io.Reader, _ Limits) (decoder, error) {
+	z, err := gzip.NewReader(r)
+	return gzipDecoder{z}, err
+}
+
+func (gzipDecoder) release() {}
+
+// deflateDecoder reads zlib or bare deflate data.
+type deflateDecoder struct {
+	data io.Reader
+	src  *bufio.Reader
+}
+
+var (
+	errTrailing  = errors.New("bytes follow the end of the coded data")
+	errAmbiguous = errors.New("the data can be read as zlib and as bare deflate")
+)
+
+// openDeflate tells the zlib format (which "deflate" names, RFC 9110 §8.4.1.2) from bare deflate data by its header.
+func openDeflate(r io.Reader, _ Limits) (decoder, error) {
+	src := bufio.NewReader(r)
+	head, err := src.Peek(5)
+	if len(head) == 0 {
+		return nil, err
+	}
+	if len(head) < 2 || head[0]&0x0f != 8 || (int(head[0])<<8|int(head[1]))%31 != 0 {
+		return &deflateDecoder{flate.NewReader(src), src}, nil
+	}
+	// A zlib header of 0x78 or so can also begin a stored block with odd padding. Two readers of such data would see
+	// different things: ours must not be the harmless one.
+	if len(head) == 5 && head[1] == ^head[3] && head[2] == ^head[4] {
+		return nil, errAmbiguous
+	}
+	z, err := zlib.NewReader(src)
+	if err != nil {
+		return nil, err
+	}
+	return &deflateDecoder{z, src}, nil
+}
+
+func (d *deflateDecoder) Read(p []byte) (int, error) {
+	n, err := d.data.Read(p)
+	if err == io.EOF {
+		if _, more := d.src.ReadByte(); more == nil {
+			err = errTrailing
+		} else if more != io.EOF {
+			err = more
+		}
+	}
+	return n, err
+}
+
+func (*deflateDecoder) release() {}
+
+// zstdDecoder reads all frames up to the end of the source (RFC 8878 §3).
+type zstdDecoder struct{ *zstd.Decoder }
+
+func openZstd(r io.Reader, l Limits) (decoder, error) {
+	// Concurrency 1 decodes in Read, without goroutines.
+	z, err := zstd.NewReader(struct{ io.Reader }{r}, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(l.MaxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return zstdDecoder{z}, nil
+}
+
+func (z zstdDecoder) release() { z.Close() }
+
+func isWindowError(err error) bool {
+	return errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
+}
