@@ -169,7 +169,8 @@ func (c *Conn) step(p []byte) (int, error) {
 		if c.given >= lingerBytes {
 			return 0, io.EOF
 		}
-		n, err := c.fetch(p)
+		n, err := c.fetch(c.held.space()) // p is often a single byte
+		c.held.release()
 		c.given += n
 		return 0, err
 	}

@@ -124,32 +124,35 @@ func FuzzAgreesWithNetHTTP(f *testing.F) {
 	} {
 		f.Add([]byte(s), uint8(1))
 	}
-	f.Fuzz(func(t *testing.T, input []byte, piece uint8) {
-		limits := Limits{MaxHeadBytes: 8 << 10}
-		deliver := func(c cut) ([]byte, error, *Violation) {
-			guard, out, err := collect(input, limits, c)
-			return out, err, guard.Violation()
-		}
-		out, err, v := deliver(cut{1 << 20, 1 << 20})
-		for _, c := range []cut{{1, 1}, {int(piece) + 1, 64}, {64, int(piece) + 1}} {
-			out2, err2, v2 := deliver(c)
-			require.Equal(t, out, out2, c)
-			require.Equal(t, err, err2, c)
-			require.Equal(t, v, v2, c)
-		}
-		if v != nil && err == io.EOF {
-			require.True(t, bytes.HasSuffix(out, []byte(standIn)))
-			out = bytes.TrimSuffix(out, []byte(standIn))
-		}
-		mine, whole := ownView(t, out)
-		theirs, err := parseAll(out)
-		require.Equal(t, mine, theirs, "%q", out)
-		if whole {
-			require.NoError(t, err)
-		} else {
-			require.Error(t, err)
-		}
-	})
+	f.Fuzz(func(t *testing.T, input []byte, piece uint8) { agrees(t, input, piece) })
+}
+
+// agrees returns the violation that the guard finds in input.
+func agrees(t *testing.T, input []byte, piece uint8) *Violation {
+	deliver := func(c cut) ([]byte, error, *Violation) {
+		guard, out, err := collect(input, Limits{MaxHeadBytes: 8 << 10}, c)
+		return out, err, guard.Violation()
+	}
+	out, err, v := deliver(cut{1 << 20, 1 << 20})
+	for _, c := range []cut{{1, 1}, {int(piece) + 1, 64}, {64, int(piece) + 1}} {
+		out2, err2, v2 := deliver(c)
+		require.Equal(t, out, out2, c)
+		require.Equal(t, err, err2, c)
+		require.Equal(t, v, v2, c)
+	}
+	if v != nil && err == io.EOF {
+		require.True(t, bytes.HasSuffix(out, []byte(standIn)))
+		out = bytes.TrimSuffix(out, []byte(standIn))
+	}
+	mine, whole := ownView(t, out)
+	theirs, err := parseAll(out)
+	require.Equal(t, mine, theirs, "%q", out)
+	if whole {
+		require.NoError(t, err, "%q", out)
+	} else {
+		require.Error(t, err, "%q", out)
+	}
+	return v
 }
 
 // collect is readAll that stops where the server would have to answer first:

@@ -101,6 +101,8 @@ func TestRefusesHead(t *testing.T) {
 		{"absolute without host", MalformedHead, line("GET http:///path HTTP/1.1")},
 		{"asterisk with GET", MalformedHead, line("GET * HTTP/1.1")},
 		{"connect to a path", MalformedHead, line("CONNECT /path HTTP/1.1")},
+		{"connect to a URL", MalformedHead, line("CONNECT http://a.example/ HTTP/1.1")},
+		{"connect with userinfo", MalformedHead, line("CONNECT u@a.example:443 HTTP/1.1")},
 		{"connect to a bad port", MalformedHead, line("CONNECT a.example:x HTTP/1.1")},
 		{"two empty lines first", MalformedHead, "\r\n\r\n" + good},
 		{"CR first", MalformedHead, "\rGET / HTTP/1.1\r\n"},

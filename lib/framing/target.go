@@ -16,7 +16,7 @@ func validTarget(options, connect bool, target []byte) bool {
 	}
 	switch {
 	case connect:
-		return target[0] != '/' && parses("http://"+string(target))
+		return all(target, &hostOctets) && parses("http://"+string(target))
 	case target[0] == '/':
 		return validEscapes(target)
 	case target[0] == '*':
