@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bottle/lib/secret"
 )
@@ -54,7 +55,7 @@ func fileError(path string, err error) error {
 	e := &Error{Name: path, Err: ErrUnreadable, Cause: err}
 	var fe *secret.FileError
 	if errors.As(err, &fe) {
-		e.detail, e.hint = fe.Problem, fe.Hint
+		e.detail, e.hint = strings.TrimPrefix(fe.Error(), "read "+fe.Path+": "), fe.Hint
 	}
 	st, lerr := os.Lstat(path)
 	switch {
