@@ -34,6 +34,8 @@ type Refusal struct {
 	Status int
 	// RetryAfter is sent with status 429 only.
 	RetryAfter time.Duration
+	// Rule and Location say what the scanner found and where, for the audit log.
+	Rule, Location string
 	// Cause is for the operator's log, never for the agent.
 	Cause error
 }

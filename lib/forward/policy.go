@@ -1,0 +1,178 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/martian/v3"
+
+	"bottle/lib/authority"
+	"bottle/lib/refusal"
+)
+
+// Treatment is what becomes of a tunnel that is not refused.
+type Treatment int
+
+const (
+	// Intercept terminates TLS and judges every request inside. The zero value,
+	// because looking is the safe default.
+	Intercept Treatment = iota
+	// Passthrough relays the tunnel's bytes unread, once its TLS server name is
+	// seen to be the host it was opened for.
+	Passthrough
+)
+
+func (t Treatment) String() string {
+	if t == Passthrough {
+		return "passthrough"
+	}
+	return "intercept"
+}
+
+// Verdict is the answer to a CONNECT.
+type Verdict struct {
+	Treatment Treatment
+	// Route is the pattern that decided, for the audit log.
+	Route string
+	// RefusalStatus replaces the status of policy refusals on this host, where
+	// its client gives up at once on another than 403. 0 keeps it.
+	RefusalStatus int
+	// Refusal refuses the tunnel.
+	Refusal *refusal.Refusal
+}
+
+// Policy is what one stage decides; the engine is the same for all. The
+// modifiers are martian's. They run in the order of the fields (see
+// [Engine.serve]); an error refuses the request: a [*refusal.Refusal] with its
+// own code, anything else as an internal error. Modifiers find the exchange
+// with [ExchangeOf] and must be safe for concurrent use. nil ones do nothing,
+// but a nil Tunnel refuses everything.
+type Policy struct {
+	// Tunnel judges a CONNECT, before any name is resolved.
+	Tunnel func(authority.Authority) Verdict
+	// Opened, unless nil, is told of each passthrough tunnel before it is
+	// dialled and may refuse it: for budgets, which a mere question must not use
+	// up.
+	Opened func(authority.Authority) *refusal.Refusal
+	// Judge decides whether a request may go on, and changes nothing. For an
+	// http:// request it is the only verdict.
+	Judge martian.RequestModifier
+	// Strip removes the agent's credentials. Hop-by-hop headers are gone by then.
+	Strip martian.RequestModifier
+	// Inject adds the real credential.
+	Inject martian.RequestModifier
+	// Response sees the origin's answer. For an accepted upgrade the body is an
+	// io.ReadWriteCloser, which it may wrap.
+	Response martian.ResponseModifier
+}
+
+func (p *Policy) tunnel(a authority.Authority) Verdict {
+	if p == nil || p.Tunnel == nil {
+		return Verdict{Refusal: refusal.New(refusal.HostNotAllowed, "%s is not allowed: the stage has no policy", a)}
+	}
+	return p.Tunnel(a)
+}
+
+// Exchange is one request on its way through a stage. The engine fills it;
+// policies read it and set what is marked. It is used by one goroutine at a
+// time.
+type Exchange struct {
+	// ID names the request in answers, logs and audit records of this stage.
+	ID string
+	// Destination is canonical; equal to the CONNECT authority, the SNI and the
+	// Host of the request.
+	Destination authority.Authority
+	// Scheme is "https" inside a tunnel, "http" for an absolute-form request.
+	Scheme string
+	// Upgrade is "websocket" or "".
+	Upgrade string
+
+	// Route is the pattern that decided; set by the policy.
+	Route string
+	// RefusalStatus is as in [Verdict]; set by the policy, inherited from the
+	// tunnel's verdict.
+	RefusalStatus int
+	// Credential is "real" once one is on the request; set by the policy.
+	Credential string
+	// State is the policy's own, from one of its modifiers to the next.
+	State any
+
+	mu      sync.Mutex
+	refused *refusal.Refusal // why it was refused or cut off
+	logged  bool
+
+	start  time.Time
+	up     int64
+	method string
+	proto  string
+}
+
+// Cut records that a policy ended the exchange after it had begun: in the
+// middle of its body, or at a WebSocket message. The engine answers with r if
+// nothing was answered yet, and logs it in any case. It is safe for concurrent
+// use; the first call counts.
+func (x *Exchange) Cut(r *refusal.Refusal) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.refused == nil {
+		x.refused = r
+	}
+}
+
+// Refused returns why the exchange was refused or cut off; nil if it was not.
+func (x *Exchange) Refused() *refusal.Refusal {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.refused
+}
+
+type exchangeKey struct{}
+
+// ExchangeOf returns the exchange that req belongs to. It panics for a request
+// that did not come through an [Engine] or [NewExchange]: a policy must not
+// guess where a request goes.
+func ExchangeOf(req *http.Request) *Exchange {
+	x, ok := req.Context().Value(exchangeKey{}).(*Exchange)
+	if !ok {
+		panic("forward: request has no exchange")
+	}
+	return x
+}
+
+// WithExchange returns req with x attached, as the engine does it; for check
+// commands, which ask the live policy about a request that nobody sent.
+func WithExchange(req *http.Request, x *Exchange) *http.Request {
+	return req.WithContext(context.WithValue(req.Context(), exchangeKey{}, x))
+}
+
+// Check asks p what would become of a request for destination a, sending
+// nothing: first the tunnel's verdict (https), then Judge. The returned
+// exchange holds the route. It calls the functions that decide live traffic.
+func Check(p *Policy, req *http.Request, a authority.Authority, scheme string) (*Exchange, Verdict) {
+	x := &Exchange{ID: "check", Destination: a, Scheme: scheme}
+	var v Verdict
+	if scheme == "https" {
+		v = p.tunnel(a)
+		x.Route, x.RefusalStatus = v.Route, v.RefusalStatus
+		if v.Refusal != nil || v.Treatment == Passthrough {
+			return x, v
+		}
+	}
+	req = WithExchange(req, x)
+	for _, m := range []martian.RequestModifier{p.Judge, hopByHop{}, p.Strip, p.Inject} {
+		if m == nil {
+			continue
+		}
+		if err := m.ModifyRequest(req); err != nil {
+			v.Refusal = refusal.From(err)
+			break
+		}
+	}
+	v.Route, v.RefusalStatus = x.Route, x.RefusalStatus
+	return x, v
+}
+
+var errNoPolicy = errors.New("stage has no policy")

@@ -1,0 +1,120 @@
+package forward
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"bottle/lib/audit"
+	"bottle/lib/refusal"
+	"bottle/lib/wsframe"
+)
+
+// refuse answers a request with why it was not forwarded, and logs it.
+func (e *Engine) refuse(w *responseWriter, req *http.Request, x *Exchange, err error) {
+	r := e.complete(refusal.From(err), x)
+	entry := refusal.Lookup(r.Code)
+	if entry.Policy && x.RefusalStatus != 0 {
+		r.Status = x.RefusalStatus
+	}
+	x.Cut(r)
+	x.logged = true
+	e.log.LogAttrs(req.Context(), levelOf(r), "refused", logRefusal(r, req.Method)...)
+	if w.wroteHeader {
+		// Half an answer is out: only cutting the connection says that it is not
+		// the whole one.
+		panic(http.ErrAbortHandler)
+	}
+	if x.Upgrade == "websocket" && entry.Policy && x.RefusalStatus != 0 {
+		if e.refuseWebSocket(w, req, r) == nil {
+			return
+		}
+	}
+	if unreadable(r.Code) {
+		w.Header().Set("Connection", "close")
+	}
+	w.refuse(r)
+}
+
+// complete fills in what only the engine knows. The message, host and stage of
+// a refusal that another stage made are kept.
+func (e *Engine) complete(r *refusal.Refusal, x *Exchange) *refusal.Refusal {
+	if r.Stage == "" {
+		r.Stage = e.stage
+	}
+	if r.Host == "" && !x.Destination.IsZero() {
+		r.Host = x.Destination.String()
+	}
+	r.RequestID = x.ID
+	return r
+}
+
+// refuseWebSocket accepts the upgrade only to say no in the provider's own
+// error message, then closes: a client that is refused the upgrade itself
+// retries it, and one that sees a bare close sends the same content again by
+// POST (measured with Codex CLI 0.135 and 0.169).
+func (e *Engine) refuseWebSocket(w *responseWriter, req *http.Request, r *refusal.Refusal) error {
+	key := req.Header.Get("Sec-Websocket-Key")
+	if key == "" {
+		return errors.New("upgrade without Sec-WebSocket-Key")
+	}
+	w.status = r.HTTPStatus()
+	conn, buf, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w.wroteHeader = true
+	conn.SetDeadline(time.Now().Add(e.limits.Handshake))
+	buf.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+		wsframe.Accept(key) + "\r\nProxy-Status: " + r.ProxyStatus() + "\r\n\r\n")
+	frames := wsframe.AppendText(nil, r.Frame())
+	buf.Write(wsframe.AppendClose(frames, 1008, string(r.Code)))
+	if err := buf.Flush(); err != nil {
+		return nil // the client is gone, and it was answered as far as possible
+	}
+	// The client reads the error before it sees the end; closing with its
+	// frames unread would reset the connection and lose the answer.
+	closeWrite(conn)
+	io.Copy(io.Discard, io.LimitReader(conn, 1<<20))
+	return nil
+}
+
+// unreadable codes leave the connection in a state where no next request can
+// be found.
+func unreadable(c refusal.Code) bool {
+	switch c {
+	case refusal.MalformedRequest, refusal.FramingConflict, refusal.DuplicateHost, refusal.HeaderTooLarge, refusal.HeaderTimeout, refusal.BadChunk:
+		return true
+	}
+	return false
+}
+
+// finish writes the audit record of an exchange. It runs while a panic of the
+// relay (the client or the origin went away midway) passes through.
+func (e *Engine) finish(x *Exchange, w *responseWriter) {
+	rec := audit.Record{
+		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
+		Route: x.Route, Credential: x.Credential,
+		Status: w.status, Up: x.up, Down: w.written, Millis: time.Since(x.start).Milliseconds(),
+	}
+	if !x.Destination.IsZero() {
+		rec.Host = x.Destination.String()
+	}
+	if r := x.Refused(); r != nil {
+		rec.Decision, rec.Code, rec.Rule, rec.Location = audit.Refuse, string(r.Code), r.Rule, r.Location
+		if !x.logged { // cut off after the answer had begun
+			r = e.complete(refusal.From(r), x)
+			e.log.LogAttrs(e.ctx, levelOf(r), "refused", logRefusal(r, x.method)...)
+		}
+	}
+	e.record(rec)
+}
+
+func (e *Engine) record(rec audit.Record) {
+	rec.Time, rec.Stage = time.Now().UTC(), e.stage
+	if err := e.audit.Write(rec); err != nil {
+		e.log.Error("audit record lost", "err", err, "request_id", rec.RequestID)
+	}
+}

@@ -1,0 +1,66 @@
+package forward
+
+import (
+	"net/http"
+
+	"bottle/lib/refusal"
+)
+
+// responseWriter remembers what was answered and keeps nothing back: bytes of
+// a body whose end is not yet reached are flushed as they come. A body that
+// arrives in one piece costs no extra write.
+type responseWriter struct {
+	http.ResponseWriter
+	wroteHeader bool
+	status      int
+	length      int64 // declared, -1 if unknown
+	written     int64
+}
+
+// Unwrap lets http.ResponseController find Flush and Hijack.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *responseWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.wroteHeader, w.status = true, status
+		w.length = contentLength(w.Header())
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *responseWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.written += int64(n)
+	// Unknown lengths are flushed by ReverseProxy itself.
+	if err == nil && w.length > w.written {
+		err = http.NewResponseController(w.ResponseWriter).Flush()
+	}
+	return n, err
+}
+
+func (w *responseWriter) refuse(r *refusal.Refusal) {
+	conn := w.Header().Get("Connection")
+	body := r.Body()
+	clear(w.Header())
+	if conn != "" {
+		w.Header().Set("Connection", conn)
+	}
+	r.Header(w.Header(), len(body))
+	w.WriteHeader(r.HTTPStatus())
+	w.Write(body)
+}
+
+func contentLength(h http.Header) int64 {
+	v := h.Get("Content-Length")
+	if v == "" {
+		return -1
+	}
+	var n int64
+	for i := 0; i < len(v); i++ {
+		if v[i] < '0' || v[i] > '9' || n > 1<<58 {
+			return -1
+		}
+		n = n*10 + int64(v[i]-'0')
+	}
+	return n
+}

@@ -1,0 +1,165 @@
+package inject
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"bottle/lib/authority"
+	"bottle/lib/proxy"
+	"bottle/lib/secret"
+	"bottle/lib/tomlfile"
+)
+
+// Config is egress.toml.
+type Config struct {
+	proxy.Settings
+	Dummies struct {
+		SHA256 []string `toml:"sha256"`
+	} `toml:"dummies"`
+	Route []RouteConfig `toml:"route"`
+}
+
+// RouteConfig is one [[route]] of egress.toml.
+type RouteConfig struct {
+	Host          string      `toml:"host"`
+	Methods       []string    `toml:"methods"`
+	Paths         []string    `toml:"paths"`
+	Inject        string      `toml:"inject"`
+	RefusalStatus int         `toml:"refusal_status"`
+	Auth          *AuthConfig `toml:"auth"`
+}
+
+// AuthConfig says which credential a route gets.
+type AuthConfig struct {
+	Scheme   string `toml:"scheme"`
+	TokenEnv string `toml:"token_env"`
+}
+
+var (
+	schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]*$`) // token, RFC 9110 section 5.6.2
+	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	methodPattern = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
+	sumPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// Routes validates the file's routes and looks their tokens up. lookup gives a
+// token by its environment name; a missing one is an error, not an open route.
+func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*Routes, error) {
+	var problems []*tomlfile.Error
+	complain := func(key, format string, args ...any) *tomlfile.Error {
+		e := f.Errorf(key, format, args...)
+		problems = append(problems, e)
+		return e
+	}
+	for i, sum := range c.Dummies.SHA256 {
+		if !sumPattern.MatchString(sum) {
+			complain(tomlfile.Index("dummies.sha256", i), "want 64 lower-case hex digits")
+		}
+	}
+	var routes []*Route
+	seen := map[authority.Pattern]int{}
+	for i, rc := range c.Route {
+		at := tomlfile.Index("route", i)
+		r := &Route{Methods: rc.Methods, RefusalStatus: rc.RefusalStatus}
+		var err error
+		if r.Pattern, err = authority.ParsePattern(rc.Host); err != nil {
+			complain(at+".host", "%w", err)
+		} else if first, ok := seen[r.Pattern]; ok {
+			complain(at+".host", "duplicate route: route[%d] has the same host", first).WithHint("merge the two routes: one host has one route")
+		} else {
+			seen[r.Pattern] = i
+		}
+		for j, m := range rc.Methods {
+			if !methodPattern.MatchString(m) || m == http.MethodConnect {
+				complain(tomlfile.Index(at+".methods", j), "%q is not a method in upper case, such as GET", m)
+			}
+		}
+		if rc.Methods != nil && len(rc.Methods) == 0 {
+			complain(at+".methods", "an empty list allows nothing; leave methods out to allow all")
+		}
+		var bad int
+		if r.paths, bad, err = parsePathRule(rc.Paths); err != nil {
+			complain(tomlfile.Index(at+".paths", bad), "%w", err)
+		}
+		if rc.Paths != nil && len(rc.Paths) == 0 {
+			complain(at+".paths", "an empty list allows nothing; leave paths out to allow all")
+		}
+		switch r.Mode = Mode(rc.Inject); r.Mode {
+		case "":
+			r.Mode = Always
+		case Always, Replace:
+		default:
+			complain(at+".inject", "%q is not a mode", rc.Inject).WithHint(`use "always" or "replace"`)
+		}
+		if s := rc.RefusalStatus; s != 0 && (s < 400 || s > 499 || s == http.StatusTooManyRequests) {
+			complain(at+".refusal_status", "%d is not a status from 400 to 499 other than 429", s)
+		}
+		if rc.Auth != nil {
+			r.Authorization = rc.Auth.value(at+".auth", complain, lookup)
+		} else if r.Mode == Replace {
+			complain(at+".inject", "replace needs auth: there is nothing to put in the dummy's place")
+		}
+		routes = append(routes, r)
+	}
+	if err := tomlfile.Join(problems...); err != nil {
+		return nil, err
+	}
+	return NewRoutes(routes, c.Dummies.SHA256), nil
+}
+
+func (a *AuthConfig) value(at string, complain func(string, string, ...any) *tomlfile.Error, lookup func(string) (string, bool)) secret.Value {
+	if !schemePattern.MatchString(a.Scheme) {
+		complain(at+".scheme", "%q is not an authentication scheme such as Bearer", a.Scheme)
+		return secret.Value{}
+	}
+	if !envPattern.MatchString(a.TokenEnv) {
+		complain(at+".token_env", "%q is not the name of an environment variable", a.TokenEnv)
+		return secret.Value{}
+	}
+	text, ok := lookup(a.TokenEnv)
+	if !ok {
+		complain(at+".token_env", "%s is not set", a.TokenEnv).WithHint("name the file that holds it with --env-file, or export it to bottle-egress alone")
+		return secret.Value{}
+	}
+	token, err := secret.New(text)
+	if err != nil {
+		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
+		return secret.Value{}
+	}
+	if strings.Contains(token.Expose(), " ") {
+		complain(at+".token_env", "%s: the token contains a space", a.TokenEnv).WithHint("the scheme belongs into scheme, the token alone into the variable")
+		return secret.Value{}
+	}
+	v, err := secret.New(a.Scheme + " " + token.Expose())
+	if err != nil {
+		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
+	}
+	return v
+}
+
+// LoadEnvFile reads KEY=value lines. The file must be private, see
+// [secret.ReadPrivateFile]. Errors name lines, never values.
+func LoadEnvFile(path string) (map[string]string, error) {
+	data, err := secret.ReadPrivateFile(path, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || !envPattern.MatchString(key) {
+			return nil, fmt.Errorf("%s:%d: want NAME=value", path, i+1)
+		}
+		if _, twice := out[key]; twice {
+			return nil, fmt.Errorf("%s:%d: %s is set twice", path, i+1, key)
+		}
+		out[key] = value
+	}
+	return out, nil
+}

@@ -1,0 +1,83 @@
+package inject
+
+import (
+	"net/http"
+	"strings"
+)
+
+// credentialHeaders carry a login in the APIs that agents talk to. None of
+// them passes from the agent to an origin: on a route with a credential they
+// could put another identity beside the injected one, and on any route they
+// could log in to an account that is not the operator's.
+//
+// Authorization is RFC 9110, section 11.6.2; the others are vendors' own.
+var credentialHeaders = []string{
+	"Authorization",
+	"X-Api-Key",      // Anthropic and many others
+	"Api-Key",        // Azure OpenAI
+	"X-Goog-Api-Key", // Google
+	"X-Goog-Iam-Authorization-Token",
+	"X-Auth-Token",
+	"X-Access-Token",
+	"X-Auth-Key", // Cloudflare
+	"X-Authorization",
+	"X-Amz-Security-Token", // AWS
+	"Private-Token",        // GitLab
+	"Job-Token",            // GitLab
+	"Deploy-Token",         // GitLab
+	"X-Github-Token",
+	"X-Figma-Token",
+	"X-Vault-Token",
+	"X-Consul-Token",
+	"X-Shopify-Access-Token",
+	"X-Openai-Api-Key",
+	"Openai-Api-Key",
+	"Anthropic-Api-Key",
+	"Apikey",
+	"Proxy-Authorization", // hop-by-hop; listed so that no order of steps lets it through
+}
+
+// keySubprotocol prefixes an API key in Sec-WebSocket-Protocol, which OpenAI's
+// realtime endpoint takes from browsers.
+const keySubprotocol = "openai-insecure-api-key."
+
+// otherCredential returns the name of a credential header other than
+// Authorization that req carries, or "".
+func otherCredential(h http.Header) string {
+	for _, name := range credentialHeaders[1:] {
+		if _, ok := h[name]; ok {
+			return name
+		}
+	}
+	for _, v := range h["Sec-Websocket-Protocol"] {
+		if strings.Contains(v, keySubprotocol) {
+			return "Sec-WebSocket-Protocol"
+		}
+	}
+	return ""
+}
+
+// stripCredentials removes everything that could be a login from h. This is
+// the line after which nothing of the agent's identity is left.
+func stripCredentials(h http.Header) {
+	for _, name := range credentialHeaders {
+		delete(h, name)
+	}
+	protocols, ok := h["Sec-Websocket-Protocol"]
+	if !ok {
+		return
+	}
+	var kept []string
+	for _, v := range protocols {
+		for _, p := range strings.Split(v, ",") {
+			if p = strings.TrimSpace(p); p != "" && !strings.HasPrefix(p, keySubprotocol) {
+				kept = append(kept, p)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Sec-Websocket-Protocol")
+		return
+	}
+	h["Sec-Websocket-Protocol"] = []string{strings.Join(kept, ", ")}
+}

@@ -1,0 +1,217 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"bottle/lib/forward"
+	"bottle/lib/refusal"
+	"bottle/lib/stage"
+	"bottle/lib/tomlfile"
+)
+
+// Program is one of the two proxies.
+type Program struct {
+	// Name is the binary's, and the stage's in Proxy-Status; Config the file it
+	// reads unless told otherwise.
+	Name, Config string
+	// Usage says in one clause what it does; Description ends its help.
+	Usage, Description string
+	// Flags are its own, beside the shared ones.
+	Flags []cli.Flag
+	// Commands are its own, beside check.
+	Commands []*cli.Command
+	// Load reads the configuration file at path and makes the policy. It is
+	// called at the start and at each reload, and must leave the old policy
+	// working if it fails.
+	Load func(c *cli.Context, path string) (*Loaded, error)
+}
+
+// Loaded is a configuration that was read and understood.
+type Loaded struct {
+	File     *tomlfile.File
+	Settings *Settings
+	Policy   *forward.Policy
+	// Intercepts says whether the policy terminates TLS anywhere, for which it
+	// needs a CA.
+	Intercepts bool
+}
+
+type overrides struct {
+	listen, nextHop, auditLog string
+	nextHopSet                bool
+	upstreamCA, connectTo     []string
+}
+
+// App returns the program's command line.
+func (p *Program) App() *cli.App {
+	app := stage.NewApp(p.Name, p.Usage)
+	app.UsageText = p.Name + " [options]\n" + p.Name + " check [options] METHOD URL"
+	for _, cmd := range p.Commands {
+		app.UsageText += "\n" + cmd.UsageText
+	}
+	app.Description = p.Description
+	app.Flags = append(p.flags(), p.Flags...)
+	app.Action = p.serve
+	app.Commands = append([]*cli.Command{p.check()}, p.Commands...)
+	return app
+}
+
+func (p *Program) flags() []cli.Flag {
+	env := func(name string) []string { return stage.Env(p.Name, name) }
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", Value: p.Config, Usage: "read the configuration from `FILE`", EnvVars: env("config")},
+		&cli.StringFlag{Name: "listen", Usage: "accept clients on `ADDRESS`: 127.0.0.1:PORT or unix:PATH", EnvVars: env("listen")},
+		&cli.StringFlag{Name: "next-hop", Usage: "connect through the proxy at `URL`: http://host:port or unix:PATH", EnvVars: env("next-hop")},
+		&cli.StringSliceFlag{Name: "upstream-ca", Usage: "trust the roots in `FILE` upstream, beside the system's (repeatable)", EnvVars: env("upstream-ca")},
+		&cli.StringSliceFlag{Name: "connect-to", Usage: "dial `HOST1:PORT1:HOST2:PORT2` elsewhere, as curl does (repeatable)", EnvVars: env("connect-to")},
+		&cli.StringFlag{Name: "audit-log", Usage: "append one JSON line per decision to `FILE`", EnvVars: env("audit-log")},
+		&cli.StringFlag{Name: "ready-file", Usage: "write the bound address to `FILE` once serving", EnvVars: env("ready-file")},
+		&cli.DurationFlag{Name: "drain-timeout", Value: defaultDrain, Usage: "let requests under way end for `TIME` on SIGTERM", EnvVars: env("drain-timeout")},
+		&cli.BoolFlag{Name: "allow-remote", Usage: "permit a listen address that other machines can reach", EnvVars: env("allow-remote")},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "log as `FORMAT`: text or json", EnvVars: env("log-format")},
+		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "log from `LEVEL` on: debug, info, warn or error", EnvVars: env("log-level")},
+	}
+}
+
+func overridesOf(c *cli.Context) overrides {
+	return overrides{
+		listen: c.String("listen"), nextHop: c.String("next-hop"), nextHopSet: c.IsSet("next-hop"), auditLog: c.String("audit-log"),
+		upstreamCA: c.StringSlice("upstream-ca"), connectTo: c.StringSlice("connect-to"),
+	}
+}
+
+// load reads everything that a reload replaces.
+func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
+	l, err := p.Load(c, c.String("config"))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && !c.IsSet("config") {
+			err = stage.Hint(err, "write one with bottle-prepare, or name it with --config")
+		}
+		return nil, forward.Config{}, stage.Misuse(err)
+	}
+	o := overridesOf(c)
+	l.Settings.override(o)
+	config, err := l.Settings.engineConfig(l.File, o, l.Intercepts)
+	if err != nil {
+		return nil, forward.Config{}, stage.Misuse(err)
+	}
+	config.Policy = l.Policy
+	return l, config, nil
+}
+
+func newLogger(c *cli.Context) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return nil, stage.Misuse(fmt.Errorf("--log-level %q: want debug, info, warn or error", c.String("log-level")))
+	}
+	o := &slog.HandlerOptions{Level: level}
+	switch c.String("log-format") {
+	case "text":
+		return slog.New(slog.NewTextHandler(c.App.ErrWriter, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(c.App.ErrWriter, o)), nil
+	}
+	return nil, stage.Misuse(fmt.Errorf("--log-format %q: want text or json", c.String("log-format")))
+}
+
+// Answer is what check prints as JSON.
+type Answer struct {
+	Decision   string `json:"decision"` // allow or refuse
+	Host       string `json:"host"`
+	Route      string `json:"route,omitempty"`
+	Treatment  string `json:"treatment,omitempty"`
+	Credential string `json:"credential,omitempty"` // real or none
+	Code       string `json:"code,omitempty"`
+	Status     int    `json:"status,omitempty"`
+	Message    string `json:"message,omitempty"`
+}
+
+func (p *Program) check() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "say what would become of a request, sending nothing",
+		UsageText: p.Name + " check [--header 'NAME: VALUE']... [--format text|json] METHOD URL",
+		Description: `Asks the same policy that decides live traffic. Exit status: 0 allowed, 3 refused.
+
+examples:
+  ` + p.Name + ` --config ` + p.Config + ` check GET https://api.github.com/repos/acme/x
+  ` + p.Name + ` check --format json POST https://chatgpt.com/backend-api/codex/responses`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "header", Usage: "give the request a header, `'NAME: VALUE'` (repeatable)"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "print text or json"},
+		},
+		Action: p.runCheck,
+	}
+}
+
+func (p *Program) runCheck(c *cli.Context) error {
+	if c.NArg() != 2 {
+		return stage.Misuse(stage.Hint(errors.New("check: want METHOD and URL"), "see "+p.Name+" check --help"))
+	}
+	if f := c.String("format"); f != "text" && f != "json" {
+		return stage.Misuse(fmt.Errorf("check: --format %q: want text or json", f))
+	}
+	l, _, err := p.load(c)
+	if err != nil {
+		return err
+	}
+	scheme, a, err := ParseDestination(c.Args().Get(1))
+	if err != nil {
+		return stage.Misuse(fmt.Errorf("check: %w", err))
+	}
+	req, err := http.NewRequest(c.Args().Get(0), c.Args().Get(1), nil)
+	if err != nil {
+		return stage.Misuse(fmt.Errorf("check: %w", err))
+	}
+	for _, h := range c.StringSlice("header") {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return stage.Misuse(errors.New("check: --header: want 'NAME: VALUE'"))
+		}
+		req.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	x, v := forward.Check(l.Policy, req, a, scheme)
+	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential}
+	if scheme == "https" {
+		ans.Treatment = v.Treatment.String()
+	}
+	if r := v.Refusal; r != nil {
+		ans.Decision, ans.Treatment = "refuse", ""
+		ans.Code, ans.Status, ans.Message = string(r.Code), r.HTTPStatus(), r.Message
+		if refusal.Lookup(r.Code).Policy && x.RefusalStatus != 0 {
+			ans.Status = x.RefusalStatus
+		}
+	}
+	if c.String("format") == "json" {
+		if err := json.NewEncoder(c.App.Writer).Encode(ans); err != nil {
+			return err
+		}
+	} else {
+		ans.print(c)
+	}
+	if v.Refusal != nil {
+		return stage.Refused(fmt.Errorf("check: refused: %s", v.Refusal.Message))
+	}
+	return nil
+}
+
+func (a Answer) print(c *cli.Context) {
+	for _, line := range [][2]string{
+		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential}, {"code", a.Code},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(c.App.Writer, "%-11s %s\n", line[0]+":", line[1])
+		}
+	}
+	if a.Status != 0 {
+		fmt.Fprintf(c.App.Writer, "%-11s %d\n", "status:", a.Status)
+	}
+}
