@@ -29,10 +29,10 @@ var (
 	ErrNoAccount = problem("no account id in the login", `sign in again with "codex login" and choose a workspace`)
 	// ErrExpired: the access token's exp has passed.
 	ErrExpired = problem("access token has expired",
-		`run any codex command on the host, so that it refreshes its login, or sign in again with "codex login"`)
+		`run codex on the host once, so that it renews its login, or sign in again with "codex login"`)
 	// ErrNearExpiry: less than the wanted time is left.
 	ErrNearExpiry = problem("access token expires too soon",
-		"run any codex command on the host, so that it refreshes its login, or lower --min-ttl")
+		`codex on the host renews it only when it runs at its expiry or within 5 minutes of it; sign in again with "codex login" to have a new one now`)
 	// ErrUnreadable: the file exists and cannot be read.
 	ErrUnreadable = problem("cannot be read", "run as the file's owner, and check the path")
 	// ErrOthersMayRead: group or others have rights on the file.
