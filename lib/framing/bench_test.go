@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // repeat is a connection that sends the same request for ever, one per read.
@@ -192,9 +193,12 @@ func BenchmarkServer(b *testing.B) {
 	}
 }
 
-func BenchmarkIdleConn(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		_ = NewConn(nil, Limits{})
+func TestIdleConnIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Conn{}); size > 512 {
+		t.Errorf("a Conn takes %d bytes", size)
+	}
+	guard, out, err := readAll([]byte(posting+good), Limits{}, cut{1, 1})
+	if err != io.EOF || string(out) != posting+good || guard.held.buf != nil {
+		t.Errorf("after %q, %v the guard still holds a buffer", out, err)
 	}
 }

@@ -186,6 +186,22 @@ func TestAbortDoesNotResetTheHeadTimeout(t *testing.T) {
 	})
 }
 
+// An abort that is taken back before the Read noticed is not the head's end.
+func TestAbortTakenBackIsNoViolation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guard, client := piped(t, Limits{})
+		got := reading(guard, 4096)
+		send(client, good[:10])
+		synctest.Wait()
+		require.NoError(t, guard.SetReadDeadline(time.Unix(1, 0)))
+		require.NoError(t, guard.SetReadDeadline(time.Time{}))
+		synctest.Wait()
+		send(client, good[10:])
+		require.Equal(t, readResult{good, nil}, <-got)
+		require.Nil(t, guard.Violation())
+	})
+}
+
 // Whoever reads after a CONNECT head, before the server has answered, gets
 // nothing and can be aborted.
 func TestReadWaitsForTheAnswerToConnect(t *testing.T) {

@@ -35,6 +35,11 @@
 // percent-encoding in queries are the handler's. A connection on which HTTP/2
 // was negotiated must not be wrapped. One empty line before a request line is
 // dropped (RFC 9112, section 2.2); everything else passes unchanged.
+//
+// A handler must hijack the connection before it answers CONNECT with a 2xx,
+// and hijack it after a 101: what follows such an answer is not judged. The
+// server of net/http still answers an Expect other than 100-continue (417) by
+// itself, and OPTIONS * too unless DisableGeneralOptionsHandler is set.
 package framing
 
 import (

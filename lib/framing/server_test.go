@@ -380,7 +380,8 @@ func tunnel(detach bool) http.HandlerFunc {
 			panic("the server holds bytes of the tunnel")
 		}
 		if !detach {
-			io.WriteString(c, "HTTP/1.1 200 Connected\r\n\r\n")
+			// As io.Copy would: the status line must be seen there, too.
+			c.(io.ReaderFrom).ReadFrom(strings.NewReader("HTTP/1.1 200 Connected\r\n\r\n"))
 			io.Copy(c, c)
 			return
 		}
