@@ -1,0 +1,128 @@
+package filter
+
+import (
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"bottle/lib/authority"
+	"bottle/lib/dlp"
+	"bottle/lib/proxy"
+	"bottle/lib/tomlfile"
+)
+
+// DefaultRequestsPerMinute is the limit per allowed host where the file names
+// none: far above what an agent at work needs, far below a retry storm's harm.
+const DefaultRequestsPerMinute = 3000
+
+// Config is pipelock.toml.
+type Config struct {
+	proxy.Settings
+	Allow          []string `toml:"allow"`
+	TLSPassthrough []string `toml:"tls_passthrough"`
+	DLP            struct {
+		OnMatch string `toml:"on_match"`
+	} `toml:"dlp"`
+	// RefusalStatus replaces 403 on policy refusals, by host pattern: the status
+	// on which that host's client gives up at once.
+	RefusalStatus map[string]int `toml:"refusal_status"`
+	// Dummies are this bottle's dummy credentials, which are no secret on their
+	// own hosts. They are one everywhere else.
+	Dummies struct {
+		SHA256 []string `toml:"sha256"`
+		Hosts  []string `toml:"hosts"`
+	} `toml:"dummies"`
+}
+
+// Filter validates the file and returns the filter that it describes.
+func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
+	var problems []*tomlfile.Error
+	complain := func(key, format string, args ...any) *tomlfile.Error {
+		e := f.Errorf(key, format, args...)
+		problems = append(problems, e)
+		return e
+	}
+	patterns := func(key string, texts []string) []authority.Pattern {
+		var ps []authority.Pattern
+		for i, t := range texts {
+			p, err := authority.ParsePattern(t)
+			if err != nil {
+				complain(tomlfile.Index(key, i), "%w", err)
+				continue
+			}
+			ps = append(ps, p)
+		}
+		return ps
+	}
+	out := &Filter{
+		passthrough: authority.NewSet(patterns("tls_passthrough", c.TLSPassthrough)...),
+		dummyHosts:  authority.NewSet(patterns("dummies.hosts", c.Dummies.Hosts)...),
+		limiters:    map[authority.Pattern]*rate.Limiter{},
+		held:        newHeld(),
+	}
+	allow := patterns("allow", c.Allow)
+	out.allow = authority.NewSet(allow...)
+	perMinute := DefaultRequestsPerMinute
+	if n := c.Limits.RequestsPerMinute; n != nil {
+		if perMinute = *n; perMinute < 0 {
+			complain("limits.requests_per_minute", "must not be negative; 0 switches the limit off")
+		}
+	}
+	if perMinute > 0 {
+		for _, p := range allow {
+			// A full minute's worth may come at once.
+			out.limiters[p] = rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
+		}
+	}
+	switch c.DLP.OnMatch {
+	case "", "block":
+	default:
+		complain("dlp.on_match", "%q is not an action", c.DLP.OnMatch).WithHint(`use "block"`)
+	}
+	var statusPatterns []authority.Pattern
+	out.status = map[authority.Pattern]int{}
+	for text, status := range c.RefusalStatus {
+		key := tomlfile.Key("refusal_status", text)
+		p, err := authority.ParsePattern(text)
+		if err != nil {
+			complain(key, "%w", err)
+			continue
+		}
+		if status < 400 || status > 499 || status == http.StatusTooManyRequests {
+			complain(key, "%d is not a status from 400 to 499 other than 429", status)
+		}
+		statusPatterns = append(statusPatterns, p)
+		out.status[p] = status
+	}
+	out.statusHosts = authority.NewSet(statusPatterns...)
+
+	var err error
+	if out.rules, err = dlp.Compile(dlp.Builtin(), dlp.Options{}); err != nil {
+		complain("dlp", "%w", err)
+	}
+	exempt, err := dlp.ExemptSHA256(c.Dummies.SHA256...)
+	if err != nil {
+		complain("dummies.sha256", "%w", err)
+	} else if out.dummyRules, err = dlp.Compile(dlp.Builtin(), dlp.Options{Exempt: exempt}); err != nil {
+		complain("dlp", "%w", err)
+	}
+	if err := tomlfile.Join(problems...); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Intercepts reports whether any allowed host is not passed through, so that
+// the stage needs a CA.
+func (c *Config) Intercepts() bool {
+	through := map[string]bool{}
+	for _, t := range c.TLSPassthrough {
+		through[t] = true
+	}
+	for _, t := range c.Allow {
+		if !through[t] {
+			return true
+		}
+	}
+	return false
+}
