@@ -52,7 +52,7 @@ func assemble(r *rand.Rand) []byte {
 func TestAgreesWithNetHTTPOnAssembledStreams(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	codes := map[string]int{}
-	for range 6_000 {
+	for range 3_000 {
 		if v := agrees(t, assemble(r), uint8(r.IntN(256))); v != nil {
 			codes[v.Code]++
 		} else {
