@@ -93,10 +93,10 @@ func (c *Conn) observe(p []byte) {
 
 // Detach ends the guard and returns the inner connection together with the
 // bytes that were read from it and not delivered; the caller owns both. It is
-// for a handler that hijacked the connection, above all after CONNECT: the
-// bufio.Reader that Hijack returns then holds nothing, early is everything
-// that came after the head. Detach aborts a pending Read. What the guard does
-// afterwards is pass everything through.
+// for a handler that hijacked the connection, above all after CONNECT: if it
+// did so before it answered, the bufio.Reader that Hijack returned is empty and
+// early is everything that came after the head. Detach aborts a pending Read.
+// Afterwards the guard passes everything through.
 func (c *Conn) Detach() (inner net.Conn, early []byte) {
 	c.mu.Lock()
 	caller := c.caller
