@@ -81,11 +81,11 @@ func IsDummyLogin(c *hostauth.Codex) bool {
 // [NewSeed] or the like, one per bottle.
 //
 // The dummy's JSON has no six characters in a row of a real token outside its
-// JWT header, save in the dummy's own fixed words, the account id and the
-// date in clear. Where the digits of exp cannot be placed so, because the real
-// tokens have like numbers at all three offsets of base64, windows of nothing
-// but those digits are let through: they say what the dummy has to say anyway.
-// If no attempt satisfies this, the error is [ErrShared].
+// JWT header, save in the dummy's own fixed words, the account id and the date
+// in clear. Where no place for exp can be found so, because the real tokens
+// have like numbers at all three offsets of base64, windows of nothing but
+// digits of exp are let through: they say what the dummy has to say anyway.
+// If no attempt satisfies this either, the error is [ErrShared].
 func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 	switch {
 	case len(seed) < minSeed:
