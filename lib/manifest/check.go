@@ -1,0 +1,261 @@
+package manifest
+
+import (
+	"errors"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"bottle/lib/forward"
+	"bottle/lib/tomlfile"
+)
+
+// checker finds what is wrong with a manifest that decodes.
+type checker struct {
+	m     *Manifest
+	found []*tomlfile.Error
+}
+
+func (c *checker) errorf(key, format string, a ...any) *tomlfile.Error {
+	e := c.m.file.Errorf(key, format, a...)
+	c.found = append(c.found, e)
+	return e
+}
+
+func (c *checker) run() {
+	switch {
+	case !c.m.file.Has("version"):
+		c.errorf("version", "is missing").WithHint("write version = 1 at the top of the file")
+	case c.m.Version != Version:
+		c.errorf("version", "%d is not known; this program reads version %d", c.m.Version, Version)
+	}
+	c.agent()
+	c.chain()
+	c.routes()
+	c.pipelock()
+	c.network()
+}
+
+// What egress takes: a scheme is a token (RFC 9110, section 5.6.2) that begins
+// with a letter; methods in use are letters and hyphens.
+var (
+	schemePattern = regexp.MustCompile("^[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]*$")
+	methodPattern = regexp.MustCompile("^[A-Z][A-Z-]*$")
+)
+
+func (c *checker) agent() {
+	a := c.m.Agent
+	if a.Provider != Codex && a.Provider != None {
+		c.errorf("agent.provider", "%q is not supported", a.Provider).WithHint(`agent.provider is "codex" or "none"`)
+	}
+	if a.Provider == None && a.ForwardHostCredentials {
+		c.errorf("agent.forward_host_credentials", "needs a provider whose login it is").WithHint(`set agent.provider = "codex"`)
+	}
+	if !a.ForwardHostCredentials {
+		const why = "has no effect without forward_host_credentials = true"
+		if a.AuthFile != "" {
+			c.errorf("agent.auth_file", why)
+		}
+		if len(a.ExtraHosts) > 0 {
+			c.errorf("agent.extra_hosts", why)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Env)) {
+		c.variable(tomlfile.Key("agent.env", name), name)
+	}
+	for i, name := range a.PassEnv {
+		key := tomlfile.Index("agent.pass_env", i)
+		c.variable(key, name)
+		if slices.Index(a.PassEnv, name) < i {
+			c.errorf(key, "%s is named twice", name)
+		}
+		if _, ok := a.Env[name]; ok {
+			c.errorf(key, "%s has a value in agent.env already", name)
+		}
+		for _, r := range c.m.Egress.Routes {
+			if r.Auth != nil && r.Auth.TokenRef.Env == name {
+				c.errorf(key, "%s holds the secret of a route; the agent must not have it", name).
+					WithHint("egress puts the secret on; if the agent's program wants to see the variable, give it a placeholder in agent.env")
+			}
+		}
+	}
+	for i, h := range a.ExtraHosts {
+		key := tomlfile.Index("agent.extra_hosts", i)
+		if h.IsWildcard() {
+			c.errorf(key, "%s: the login goes to hosts named one by one", h)
+		}
+		same := func(o Host) bool { return o == h }
+		if slices.IndexFunc(a.ExtraHosts, same) < i || slices.ContainsFunc(codexHosts, func(s string) bool { return mustHost(s) == h }) {
+			c.errorf(key, "%s is a host of the provider already", h)
+		}
+	}
+}
+
+// variable checks a variable that the agent is to get.
+func (c *checker) variable(key, name string) {
+	switch {
+	case !isVariable(name):
+		c.errorf(key, "%q is not the name of an environment variable", name).WithHint("use letters, digits and _, no digit first")
+	case strings.HasPrefix(name, "EGRESS_TOKEN_"):
+		c.errorf(key, "the agent must not have egress's variables")
+	case c.m.Agent.Provider == Codex && slices.Contains(overriding, name):
+		c.errorf(key, "makes Codex leave its login aside")
+	}
+}
+
+func (c *checker) chain() {
+	o := slices.Clone(c.m.Chain.Order)
+	slices.Sort(o)
+	if !slices.Equal(o, []string{Egress, Pipelock}) {
+		c.errorf("chain.order", "must name both stages once").WithHint(`chain.order is ["egress", "pipelock"] or ["pipelock", "egress"]`)
+	}
+	if e, p := c.m.Egress.Listen, c.m.Pipelock.Listen; e == p && !e.Chosen() {
+		key := "pipelock.listen"
+		if !c.m.file.Has(key) {
+			key = "egress.listen"
+		}
+		c.errorf(key, "%s is where the other stage listens", e)
+	}
+}
+
+func (c *checker) routes() {
+	for i, r := range c.m.Egress.Routes {
+		at := tomlfile.Index("egress.route", i)
+		host := at + ".host"
+		if r.Host == (Host{}) {
+			c.errorf(host, "is missing").WithHint(`every route names one host, as in host = "api.github.com"`)
+			continue
+		}
+		for j, o := range c.m.Egress.Routes[:i] {
+			if o.Host == r.Host {
+				first := tomlfile.Index("egress.route", j) + ".host"
+				c.errorf(host, "%s has a route already, at line %d", r.Host, c.m.file.Line(first))
+				break
+			}
+		}
+		if slices.Contains(c.m.ProviderHosts(), r.Host) {
+			c.errorf(host, "%s belongs to the provider's login, which has its route already", r.Host).
+				WithHint("drop this route, or forward_host_credentials")
+		}
+		c.methods(at+".methods", r.Methods)
+		c.paths(at+".paths", r.Paths)
+		switch {
+		case r.Inject != "" && r.Inject != "always" && r.Inject != "replace":
+			c.errorf(at+".inject", "%q is not known", r.Inject).WithHint(`inject is "always" or "replace"`)
+		case r.Inject != "" && r.Auth == nil:
+			c.errorf(at+".inject", "has no effect without auth")
+		case r.Inject == "replace" && len(c.m.ProviderHosts()) == 0:
+			c.errorf(at+".inject", "this bottle has no dummy that could be replaced").WithHint(`"replace" needs forward_host_credentials = true`)
+		}
+		if a := r.Auth; a != nil {
+			if a.TokenRef.Equal(TokenRef{}) {
+				c.errorf(at+".auth.token_ref", "is missing").WithHint("name the variable that holds the secret; a route without auth is open")
+			}
+			if c.m.file.Has(at+".auth.scheme") && !schemePattern.MatchString(a.Scheme) {
+				c.errorf(at+".auth.scheme", "%q is not an authentication scheme such as Bearer", a.Scheme)
+			}
+		}
+	}
+}
+
+func (c *checker) methods(key string, methods []string) {
+	if methods != nil && len(methods) == 0 {
+		c.errorf(key, "names no method").WithHint("leave the key out to allow every method")
+	}
+	for i, m := range methods {
+		at := tomlfile.Index(key, i)
+		switch {
+		case !methodPattern.MatchString(strings.ToUpper(m)):
+			c.errorf(at, "%q is not a method", m)
+		case m != strings.ToUpper(m):
+			c.errorf(at, "%q: methods are case-sensitive; did you mean %q?", m, strings.ToUpper(m))
+		case m == "CONNECT":
+			c.errorf(at, "CONNECT opens tunnels; it is no method of a route")
+		case slices.Index(methods, m) < i:
+			c.errorf(at, "%s is named twice", m)
+		}
+	}
+}
+
+func (c *checker) paths(key string, paths []string) {
+	if paths != nil && len(paths) == 0 {
+		c.errorf(key, "names no path").WithHint("leave the key out to allow every path")
+	}
+	for i, p := range paths {
+		if err := checkPath(p); err != nil {
+			c.errorf(tomlfile.Index(key, i), "%q %w", p, err)
+		}
+	}
+}
+
+// checkPath accepts prefixes that can be read in one way only.
+func checkPath(p string) error {
+	rest, ok := strings.CutPrefix(p, "/")
+	switch {
+	case !ok:
+		return errors.New("does not begin with /")
+	case strings.ContainsAny(p, "?#"):
+		return errors.New("has a query or fragment; a path rule is about the path alone")
+	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }):
+		return errors.New("has a space, control character or backslash")
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	if rest == "" {
+		return nil
+	}
+	for s := range strings.SplitSeq(rest, "/") {
+		d, err := url.PathUnescape(s)
+		if err != nil {
+			return errors.New("has a bad percent escape")
+		}
+		name, _, _ := strings.Cut(d, ";")
+		switch {
+		case name == "":
+			return errors.New("has an empty segment")
+		case name == "." || name == "..":
+			return errors.New("has a dot segment")
+		case strings.ContainsAny(d, "/\\%") || strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r == 0x7f }):
+			return errors.New("escapes a slash, percent sign or control character")
+		}
+	}
+	return nil
+}
+
+func (c *checker) pipelock() {
+	p := c.m.Pipelock
+	if p.RequestsPerMinute < 0 {
+		c.errorf("pipelock.requests_per_minute", "%d is negative; 0 is off", p.RequestsPerMinute)
+	}
+	allowed := slices.Concat(c.m.ProviderHosts(), p.Allow)
+	for _, r := range c.m.Egress.Routes {
+		allowed = append(allowed, r.Host)
+	}
+	for i, h := range p.TLSPassthrough {
+		related := func(a Host) bool { return a.Covers(h) || h.Covers(a) }
+		if !slices.ContainsFunc(allowed, related) {
+			c.errorf(tomlfile.Index("pipelock.tls_passthrough", i), "%s is no host of a route or of pipelock.allow", h).
+				WithHint("passthrough leaves an allowed host's traffic encrypted; it does not allow a host")
+		}
+	}
+}
+
+func (c *checker) network() {
+	n := c.m.Network
+	for i, s := range n.ConnectTo {
+		if _, err := forward.ParseConnectTo(s); err != nil {
+			c.errorf(tomlfile.Index("network.connect_to", i), "%w", err)
+		}
+	}
+	for i, s := range n.AllowAddresses {
+		if _, err := forward.ParsePrefixes([]string{s}); err != nil {
+			c.errorf(tomlfile.Index("network.allow_addresses", i), "%w", err)
+		}
+	}
+	for i, s := range n.UpstreamCA {
+		if s == "" {
+			c.errorf(tomlfile.Index("network.upstream_ca", i), "is empty")
+		}
+	}
+}

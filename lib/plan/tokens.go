@@ -1,0 +1,167 @@
+package plan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+	"unicode"
+
+	"bottle/lib/manifest"
+	"bottle/lib/secret"
+	"bottle/lib/tomlfile"
+)
+
+// maxToken is the largest secret that a file or command may hold, in bytes.
+const maxToken = 64 << 10
+
+// slot is one line of egress.env: the provider's first, then one for each
+// distinct token_ref in the order of the routes.
+type slot struct {
+	ref   manifest.TokenRef // zero for the provider's
+	value secret.Value
+}
+
+func slotName(i int) string { return fmt.Sprintf("EGRESS_TOKEN_%d", i) }
+
+// slotOf returns the variable that holds the secret of ref.
+func (b *builder) slotOf(ref manifest.TokenRef) string {
+	for i, s := range b.slots {
+		if s.ref.Equal(ref) {
+			return slotName(i)
+		}
+	}
+	panic("plan: token_ref without a slot")
+}
+
+// tokens resolves every token_ref once and fills egress.env.
+func (b *builder) tokens(ctx context.Context) error {
+	var problems []*tomlfile.Error
+	for i, r := range b.m.Egress.Routes {
+		if r.Auth == nil || b.known(r.Auth.TokenRef) {
+			continue
+		}
+		ref := r.Auth.TokenRef
+		v, hint, err := b.resolve(ctx, ref)
+		if err != nil {
+			key := tomlfile.Index("egress.route", i) + ".auth.token_ref"
+			problems = append(problems, b.m.Errorf(key, "%w", err).WithHint(hint))
+		}
+		b.slots = append(b.slots, slot{ref, v})
+		b.secrets = append(b.secrets, named{ref.String(), v})
+	}
+	if err := tomlfile.Join(problems...); err != nil {
+		return err
+	}
+	var env bytes.Buffer
+	for i, s := range b.slots {
+		fmt.Fprintf(&env, "%s=%s\n", slotName(i), s.value.Expose())
+	}
+	b.addSecret(egressEnv, env.Bytes(), "the real credentials")
+	return nil
+}
+
+func (b *builder) known(ref manifest.TokenRef) bool {
+	for _, s := range b.slots {
+		if s.ref.Equal(ref) {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve reads a secret. The error says where it should have come from; the
+// hint, what to do unless the error knows itself.
+func (b *builder) resolve(ctx context.Context, ref manifest.TokenRef) (v secret.Value, hint string, err error) {
+	switch {
+	case ref.Env != "":
+		text, ok := b.o.LookupEnv(ref.Env)
+		if !ok {
+			return v, "export " + ref.Env + " on the host, or take the secret from a file or command", fmt.Errorf("%s is not set", ref)
+		}
+		v, err = secret.New(text)
+	case ref.File != "":
+		var data []byte
+		path := b.m.ResolveHome(ref.File, b.getenv("HOME"))
+		if data, err = secret.ReadPrivateFile(path, maxToken); err != nil {
+			return v, "", err
+		}
+		ref.File = path
+		v, err = secret.NewTrimmed(string(data))
+	case b.o.SkipCommands:
+		b.note("%s was not run", ref)
+		b.plan.incomplete = true
+		return v, "", nil
+	default:
+		var out []byte
+		if out, err = b.run(ctx, ref.Command); err != nil {
+			return v, "run the command by hand to see what it does", fmt.Errorf("%s: %w", ref, err)
+		}
+		v, err = secret.NewTrimmed(string(out))
+	}
+	if err == nil && strings.Contains(v.Expose(), " ") {
+		err = errors.New("secret contains a space")
+	}
+	if err != nil {
+		return secret.Value{}, "the secret is the token alone, one word in one line; its scheme stands in auth.scheme", fmt.Errorf("%s: %w", ref, err)
+	}
+	return v, "", nil
+}
+
+// run runs a command without a shell, in the manifest's directory, and returns
+// its output. What it says on stderr is part of the error, its output never.
+func (b *builder) run(ctx context.Context, words []string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.o.CommandTimeout, fmt.Errorf("no answer within %v", b.o.CommandTimeout))
+	defer cancel()
+	stdout, stderr := capped{max: maxToken}, capped{max: 1 << 10}
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir = b.m.Dir()
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// Pipes that a child of the command holds open must not hold us.
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		if said := printable(stderr.text); said != "" {
+			return nil, fmt.Errorf("%w; it said: %s", err, said)
+		}
+		return nil, err
+	}
+	if stdout.cut {
+		return nil, fmt.Errorf("printed more than %d bytes", maxToken)
+	}
+	return stdout.text, nil
+}
+
+// capped keeps the first max bytes written to it.
+type capped struct {
+	text []byte
+	max  int
+	cut  bool
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	room := c.max - len(c.text)
+	c.cut = c.cut || len(p) > room
+	c.text = append(c.text, p[:min(room, len(p))]...)
+	return len(p), nil
+}
+
+// printable makes one line of what a program said, without terminal controls.
+func printable(text []byte) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(string(text), ""))
+	return strings.Join(strings.Fields(s), " ")
+}
