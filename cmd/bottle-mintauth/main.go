@@ -81,8 +81,11 @@ func mintCodex(c *cli.Context) error {
 		return stage.Misuse(err)
 	}
 	dummy, err := dummyauth.Mint(host, dummyauth.NewSeed())
-	if errors.Is(err, dummyauth.ErrIsDummy) {
+	switch {
+	case errors.Is(err, dummyauth.ErrIsDummy):
 		err = stage.Hint(err, "name the host's own login with --in; CODEX_HOME may point into a bottle")
+	case errors.Is(err, dummyauth.ErrShared):
+		err = stage.Hint(err, "check that this is codex's own auth.json, or sign in again with \"codex login\"")
 	}
 	if err != nil {
 		return stage.Misuse(err)

@@ -95,26 +95,26 @@ func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 	case IsDummyLogin(host):
 		return nil, fmt.Errorf("mint dummy: %w", ErrIsDummy)
 	}
-	real := windows{}
-	real.addToken(host.AccessToken.Expose())
-	real.addToken(host.IDToken.Expose())
-	real.addToken(host.RefreshToken.Expose())
+	avoid := windows{}
+	avoid.addToken(host.AccessToken.Expose())
+	avoid.addToken(host.IDToken.Expose())
+	avoid.addToken(host.RefreshToken.Expose())
 	// What stands in every dummy, or in clear beside the tokens, tells nothing.
-	real.remove(Marker)
+	avoid.remove(Marker)
 	bare := draw(host, newStream(seed, 0), nil)
 	bare.AccessToken, bare.IDToken, bare.RefreshToken = "", "", ""
-	real.remove(string(bare.JSON()))
+	avoid.remove(string(bare.JSON()))
 
 	for attempt := range 2 * attempts {
 		if attempt == attempts {
-			real.removeExpiry(host.Expiry)
+			avoid.removeExpiry(host.Expiry)
 		}
-		c := draw(host, newStream(seed, attempt), real)
-		if !real.meets(string(c.JSON())) {
+		c := draw(host, newStream(seed, attempt), avoid)
+		if !avoid.meets(string(c.JSON())) {
 			return c, nil
 		}
 	}
-	return nil, fmt.Errorf("mint dummy: %w in %d attempts", ErrShared, attempts)
+	return nil, fmt.Errorf("mint dummy: %w in %d attempts", ErrShared, 2*attempts)
 }
 
 // draw makes the dummy that s gives. It keeps clear of the windows in avoid
