@@ -7,6 +7,7 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -57,12 +58,19 @@ type Record struct {
 	Millis int64 `json:"duration_ms"`
 }
 
-// Log appends records to a file. The zero Log and a nil one drop them. It is
-// safe for concurrent use.
+// flushAfter bounds how long an allowed request's record may wait in memory.
+// Refusals never wait.
+const flushAfter = 100 * time.Millisecond
+
+// Log appends records to a file, whole lines at a time. The zero Log and a nil
+// one drop them. It is safe for concurrent use.
 type Log struct {
-	mu   sync.Mutex
-	path string
-	f    *os.File
+	mu    sync.Mutex
+	path  string
+	f     *os.File
+	lines []byte      // not yet written
+	timer *time.Timer // writes them
+	err   error       // of a write that nobody waited for; told to the next caller
 }
 
 // Open opens or creates the file at path with mode 0600. An empty path gives
@@ -85,13 +93,16 @@ func (l *Log) Reopen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.f != nil {
+		err = l.flush()
 		l.f.Close()
 	}
 	l.f = f
-	return nil
+	return err
 }
 
-// Write appends r in one write call, so that lines of two processes do not mix.
+// Write appends r: at once if it is anything but an allowed request's end,
+// else within a tenth of a second. The error is of this record, or of earlier
+// ones that were written meanwhile.
 func (l *Log) Write(r Record) error {
 	if l == nil || l.path == "" {
 		return nil
@@ -102,18 +113,53 @@ func (l *Log) Write(r Record) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.f.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("write audit log: %w", err)
+	l.lines = append(append(l.lines, line...), '\n')
+	if r.Decision != Allow || r.Event != EventRequest || len(l.lines) > 32<<10 {
+		return l.flush()
 	}
-	return nil
+	if l.timer == nil {
+		l.timer = time.AfterFunc(flushAfter, l.flushLate)
+	} else if len(l.lines) == len(line)+1 {
+		l.timer.Reset(flushAfter)
+	}
+	err, l.err = l.err, nil
+	return err
 }
 
-// Close closes the file.
+func (l *Log) flushLate() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = l.flush()
+}
+
+// flush writes the waiting lines in one call, so that lines of two processes
+// do not mix.
+func (l *Log) flush() error {
+	err := l.err
+	l.err = nil
+	if len(l.lines) == 0 || l.f == nil {
+		return err
+	}
+	_, werr := l.f.Write(l.lines)
+	if l.lines = l.lines[:0]; cap(l.lines) > 64<<10 {
+		l.lines = nil
+	}
+	if werr != nil {
+		return fmt.Errorf("write audit log: %w", werr)
+	}
+	return err
+}
+
+// Close writes what waits and closes the file.
 func (l *Log) Close() error {
 	if l == nil || l.f == nil {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.f.Close()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	err := l.flush()
+	return errors.Join(err, l.f.Close())
 }
