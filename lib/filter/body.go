@@ -34,24 +34,24 @@ func newHeld() *held { return &held{semaphore.NewWeighted(mostHeld)} }
 
 // scanBody judges the body of req, or arranges for it to be judged while it
 // flows.
-func (f *Filter) scanBody(rules *dlp.Rules, req *http.Request, x *forward.Exchange) error {
+func (f *Filter) scanBody(req *http.Request, x *forward.Exchange) error {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil
 	}
 	coding := strings.Join(req.Header["Content-Encoding"], ", ")
 	if coding != "" && !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-		return f.judgeWhole(rules, req, coding, mostCoded)
+		return f.judgeWhole(req, coding, mostCoded)
 	}
 	if req.ContentLength > 0 && req.ContentLength <= mostWhole {
-		return f.judgeWhole(rules, req, "", mostWhole)
+		return f.judgeWhole(req, "", mostWhole)
 	}
-	req.Body = &flowingBody{src: req.Body, req: req, x: x, rules: rules, stream: rules.NewStream()}
+	req.Body = &flowingBody{src: req.Body, req: req, x: x, filter: f, stream: f.rules.NewStream()}
 	return nil
 }
 
 // judgeWhole reads the body, judges it as sent and decoded, and puts the very
 // bytes back.
-func (f *Filter) judgeWhole(rules *dlp.Rules, req *http.Request, coding string, most int64) error {
+func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error {
 	size := most
 	if req.ContentLength >= 0 {
 		if size = req.ContentLength; size > most {
@@ -78,15 +78,15 @@ func (f *Filter) judgeWhole(rules *dlp.Rules, req *http.Request, coding string, 
 	req.Body.Close()
 	// As sent first: a header of gzip or a skippable frame of zstd carries bytes
 	// that no decoder shows.
-	if fs := rules.Scan(buf.Bytes()); fs != nil {
+	if fs := f.rules.Scan(buf.Bytes()); fs != nil {
 		return found(fs[0], "body", "body")
 	}
 	if coding != "" {
-		if err := scanDecoded(rules, coding, buf.Bytes()); err != nil {
+		if err := scanDecoded(f.rules, coding, buf.Bytes()); err != nil {
 			return err
 		}
 	}
-	if err := scanFields(rules, req.Trailer, "trailer"); err != nil {
+	if err := f.scanTrailer(req); err != nil {
 		return err
 	}
 	req.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
@@ -150,7 +150,7 @@ type flowingBody struct {
 	src    io.ReadCloser
 	req    *http.Request
 	x      *forward.Exchange
-	rules  *dlp.Rules
+	filter *Filter
 	stream *dlp.Stream
 
 	window []byte // read and not yet released
@@ -198,7 +198,7 @@ func (b *flowingBody) fill() {
 			b.cut(found(fs[0], "body", "body"))
 			return
 		}
-		if terr := scanFields(b.rules, b.req.Trailer, "trailer"); terr != nil {
+		if terr := b.filter.scanTrailer(b.req); terr != nil {
 			b.cut(refusal.From(terr))
 			return
 		}

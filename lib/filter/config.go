@@ -26,12 +26,16 @@ type Config struct {
 	// RefusalStatus replaces 403 on policy refusals, by host pattern: the status
 	// on which that host's client gives up at once.
 	RefusalStatus map[string]int `toml:"refusal_status"`
-	// Dummies are this bottle's dummy credentials, which are no secret on their
-	// own hosts. They are one everywhere else.
-	Dummies struct {
-		SHA256 []string `toml:"sha256"`
-		Hosts  []string `toml:"hosts"`
-	} `toml:"dummies"`
+	Expected      []Expected     `toml:"expected"`
+}
+
+// Expected names credentials that belong into the Authorization header of
+// requests to a host, by the lower-case hex SHA-256 of the token: what egress
+// puts on before this filter looks, or, behind this filter, the dummy that
+// egress will replace. They are secrets like any other everywhere else.
+type Expected struct {
+	Host   string   `toml:"host"`
+	SHA256 []string `toml:"sha256"`
 }
 
 // Filter validates the file and returns the filter that it describes.
@@ -56,7 +60,7 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	}
 	out := &Filter{
 		passthrough: authority.NewSet(patterns("tls_passthrough", c.TLSPassthrough)...),
-		dummyHosts:  authority.NewSet(patterns("dummies.hosts", c.Dummies.Hosts)...),
+		expected:    map[authority.Pattern]*dlp.Rules{},
 		limiters:    map[authority.Pattern]*rate.Limiter{},
 		held:        newHeld(),
 	}
@@ -100,12 +104,28 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	if out.rules, err = dlp.Compile(dlp.Builtin(), dlp.Options{}); err != nil {
 		complain("dlp", "%w", err)
 	}
-	exempt, err := dlp.ExemptSHA256(c.Dummies.SHA256...)
-	if err != nil {
-		complain("dummies.sha256", "%w", err)
-	} else if out.dummyRules, err = dlp.Compile(dlp.Builtin(), dlp.Options{Exempt: exempt}); err != nil {
-		complain("dlp", "%w", err)
+	var expectedHosts []authority.Pattern
+	for i, e := range c.Expected {
+		at := tomlfile.Index("expected", i)
+		p, err := authority.ParsePattern(e.Host)
+		if err != nil {
+			complain(at+".host", "%w", err)
+			continue
+		}
+		if _, twice := out.expected[p]; twice {
+			complain(at+".host", "the host has an entry already")
+		}
+		exempt, err := dlp.ExemptSHA256(e.SHA256...)
+		if err != nil {
+			complain(at+".sha256", "%w", err)
+			continue
+		}
+		if out.expected[p], err = dlp.Compile(dlp.Builtin(), dlp.Options{Exempt: exempt}); err != nil {
+			complain(at, "%w", err)
+		}
+		expectedHosts = append(expectedHosts, p)
 	}
+	out.expectedHosts = authority.NewSet(expectedHosts...)
 	if err := tomlfile.Join(problems...); err != nil {
 		return nil, err
 	}

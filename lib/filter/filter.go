@@ -28,10 +28,12 @@ type Filter struct {
 	statusHosts *authority.Set
 	status      map[authority.Pattern]int
 	limiters    map[authority.Pattern]*rate.Limiter // none: no limit
-	dummyHosts  *authority.Set
-	rules       *dlp.Rules // where a dummy is a secret like any other
-	dummyRules  *dlp.Rules // where it is not
-	held        *held
+	rules       *dlp.Rules
+	// expected are the rules for the Authorization header on hosts where a
+	// certain credential belongs into it.
+	expected      map[authority.Pattern]*dlp.Rules
+	expectedHosts *authority.Set
+	held          *held
 }
 
 // Policy returns the engine's policy.
@@ -80,10 +82,11 @@ func (f *Filter) refusalStatus(a authority.Authority) int {
 	return 0
 }
 
-// rulesFor returns the rules for requests to a.
-func (f *Filter) rulesFor(a authority.Authority) *dlp.Rules {
-	if _, own := f.dummyHosts.Match(a); own {
-		return f.dummyRules
+// authorizationRules returns the rules for the Authorization header of
+// requests to a.
+func (f *Filter) authorizationRules(a authority.Authority) *dlp.Rules {
+	if p, ok := f.expectedHosts.Match(a); ok {
+		return f.expected[p]
 	}
 	return f.rules
 }
@@ -103,9 +106,8 @@ func (j judge) ModifyRequest(req *http.Request) error {
 	if r := j.f.countRate(p, x.Destination); r != nil {
 		return r
 	}
-	rules := j.f.rulesFor(x.Destination)
-	if err := scanHead(rules, req); err != nil {
+	if err := j.f.scanHead(req, x.Destination); err != nil {
 		return err
 	}
-	return j.f.scanBody(rules, req, x)
+	return j.f.scanBody(req, x)
 }

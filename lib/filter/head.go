@@ -3,6 +3,7 @@ package filter
 import (
 	"net/http"
 
+	"bottle/lib/authority"
 	"bottle/lib/dlp"
 	"bottle/lib/refusal"
 )
@@ -17,37 +18,52 @@ func found(f dlp.Finding, where, location string) *refusal.Refusal {
 }
 
 // scanHead judges everything of a request but its body.
-func scanHead(rules *dlp.Rules, req *http.Request) error {
+func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
 	uri := []byte(req.URL.RequestURI())
-	if fs := rules.Scan(uri); fs != nil {
+	if fs := f.rules.Scan(uri); fs != nil {
 		return found(fs[0], "URL", "URL")
 	}
 	if decoded := dlp.AppendPercentDecoded(nil, uri); len(decoded) != len(uri) {
-		if fs := rules.Scan(decoded); fs != nil {
+		if fs := f.rules.Scan(decoded); fs != nil {
 			return found(fs[0], "URL", "URL, percent-encoded")
 		}
 	}
-	return scanFields(rules, req.Header, "header")
+	for name, values := range req.Header {
+		rules := f.rules
+		if name == "Authorization" {
+			rules = f.authorizationRules(a)
+		}
+		if err := scanField(rules, name, values, "header"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// scanFields judges header or trailer fields.
-func scanFields(rules *dlp.Rules, h http.Header, where string) error {
-	var line []byte
-	for name, values := range h {
-		for _, v := range values {
-			line = append(line[:0], name...)
-			line = append(line, ": "...)
-			line = append(line, v...)
-			fs := rules.Scan(line)
-			if fs == nil {
-				continue
-			}
-			location := name
-			if fs[0].Start < int64(len(name)) { // never print the value, wherever it stands
-				location = "the name of a " + where
-			}
-			return found(fs[0], where, location)
+// scanTrailer judges what came after the body.
+func (f *Filter) scanTrailer(req *http.Request) error {
+	for name, values := range req.Trailer {
+		if err := scanField(f.rules, name, values, "trailer"); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func scanField(rules *dlp.Rules, name string, values []string, where string) error {
+	for _, v := range values {
+		// Some rules want the name beside the value.
+		line := make([]byte, 0, 256)
+		line = append(append(append(line, name...), ": "...), v...)
+		fs := rules.Scan(line)
+		if fs == nil {
+			continue
+		}
+		location := name
+		if fs[0].Start < int64(len(name)) { // never print the value, wherever it stands
+			location = "the name of a " + where
+		}
+		return found(fs[0], where, location)
 	}
 	return nil
 }

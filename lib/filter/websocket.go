@@ -55,9 +55,8 @@ func (w watchWebSocket) ModifyResponse(res *http.Response) error {
 	if err != nil {
 		return refusal.New(refusal.UpgradeUnsupported, "the origin accepted a WebSocket extension that the filter cannot read").Because(err)
 	}
-	rules := w.f.rulesFor(x.Destination)
 	res.Body = wsframe.Guard(upstream, wsframe.Options{
-		Inspector: &messages{rules: rules, stream: rules.NewStream()},
+		Inspector: &messages{rules: w.f.rules, stream: w.f.rules.NewStream()},
 		Deflate:   deflate,
 		Refused:   func(err error) []byte { return refuseMessage(x, err) },
 	})

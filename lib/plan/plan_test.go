@@ -309,7 +309,7 @@ func TestBrokenStateIsReplaced(t *testing.T) {
 func TestTheFolderDependsOnTheManifestNotOnItsPast(t *testing.T) {
 	h := chainedHost(t)
 	p := h.prepare(chained)
-	require.Len(t, p.Notes, 2)
+	require.Len(t, p.Notes, 1)
 	for range 2 {
 		p = h.prepare("")
 	}

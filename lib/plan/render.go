@@ -149,17 +149,40 @@ func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) [
 	w.table("[dlp]")
 	w.set("on_match", text("block"))
 	if hosts := b.m.ProviderHosts(); len(hosts) > 0 {
-		if !b.m.EgressFirst() {
-			// The filter sees the agent's requests as they are, dummy and all: it
-			// is no secret there, and one everywhere else.
-			w.table("[dummies]")
-			w.set("sha256", list(b.dummy.sha256, itself))
-			w.set("hosts", list(hosts, manifest.Host.String))
-		}
 		w.table("[refusal_status]")
 		for _, h := range hosts {
 			w.set(tomlfile.Key("", h.String()), fmt.Sprint(codexRefusal))
 		}
+		if !b.m.EgressFirst() {
+			// The filter sees the agent's requests as they are, dummy and all.
+			for _, h := range hosts {
+				w.expected(h, b.dummy.sha256)
+			}
+		}
+	}
+	if b.m.EgressFirst() {
+		// The filter sees what egress has put on. The provider's token is not
+		// among it: its hosts are passed through.
+		for _, r := range b.m.Egress.Routes {
+			if r.Auth == nil {
+				continue
+			}
+			if v := b.valueOf(r.Auth.TokenRef); len(v.Expose()) >= minDigest {
+				w.expected(r.Host, []string{v.SHA256()})
+			}
+		}
 	}
 	return []byte(w.String())
+}
+
+// minDigest is the shortest token whose digest is written down, in bytes: that
+// of a shorter one could be searched, and the filter has no rule for any.
+const minDigest = 20
+
+// expected names the credentials that belong into the Authorization header of
+// requests to host, by their digests.
+func (w *writer) expected(host manifest.Host, sums []string) {
+	w.table("[[expected]]")
+	w.set("host", text(host.String()))
+	w.set("sha256", list(sums, itself))
 }

@@ -62,33 +62,12 @@ func (b *builder) stages(context.Context) error {
 		agentTrust = slices.Concat(agentTrust, last.CertPEM())
 	}
 
-	b.warnOfInjected(passthrough)
-
 	const upstream = "roots trusted upstream, besides the system's"
 	b.addRoots(upstreamCA(manifest.Pipelock), pipelockTrust, upstream)
 	b.add(config(manifest.Pipelock), 0o644, b.pipelockTOML(allow, passthrough, len(pipelockTrust) > 0), "settings of bottle-pipelock")
 	b.addRoots(upstreamCA(manifest.Egress), egressTrust, upstream)
 	b.add(config(manifest.Egress), 0o644, b.egressTOML(len(egressTrust) > 0), "settings and routes of bottle-egress")
 	return b.bundle(agentTrust)
-}
-
-// warnOfInjected tells the operator of routes whose credential the filter gets
-// to see. The provider's pass it by; whether others should is not ours to say,
-// as the filter then sees nothing of what the agent sends there.
-func (b *builder) warnOfInjected(passthrough []manifest.Host) {
-	if !b.m.EgressFirst() {
-		return
-	}
-	var seen []string
-	for _, r := range b.m.Egress.Routes {
-		passes := func(p manifest.Host) bool { return p.Covers(r.Host) }
-		if r.Auth != nil && !slices.ContainsFunc(passthrough, passes) {
-			seen = append(seen, r.Host.String())
-		}
-	}
-	if len(seen) > 0 {
-		b.note("the filter sees the credential that egress puts on for %s and may refuse it as a leaking secret; put pipelock first in chain.order, or name the host in pipelock.tls_passthrough", strings.Join(seen, ", "))
-	}
 }
 
 // routeHosts returns the hosts of all routes, the provider's first.

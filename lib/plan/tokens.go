@@ -37,6 +37,16 @@ func (b *builder) slotOf(ref manifest.TokenRef) string {
 	panic("plan: token_ref without a slot")
 }
 
+// valueOf returns the secret of ref.
+func (b *builder) valueOf(ref manifest.TokenRef) secret.Value {
+	for _, s := range b.slots {
+		if s.ref.Equal(ref) {
+			return s.value
+		}
+	}
+	panic("plan: token_ref without a slot")
+}
+
 // tokens resolves every token_ref once and fills egress.env.
 func (b *builder) tokens(ctx context.Context) error {
 	var problems []*tomlfile.Error

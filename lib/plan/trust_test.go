@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
 	"github.com/stretchr/testify/require"
 
 	"bottle/lib/mintca"
+	"bottle/lib/secret"
 )
 
 // trusts reports whether a program with the roots in file accepts a leaf that
@@ -95,10 +97,35 @@ func TestAWildcardThatIsAllowedCoversAPassthroughHost(t *testing.T) {
 	require.Contains(t, h.read("pipelock/pipelock.toml"), `tls_passthrough = ["a.wild.example", "*.b.wild.example"]`)
 }
 
-func TestOperatorIsToldWhatTheFilterWillSee(t *testing.T) {
+func TestFilterIsToldByDigestWhatEgressPutsOn(t *testing.T) {
 	h := chainedHost(t)
-	notes := func(src string) string { return strings.Join(h.prepare(src).Notes, "\n") }
-	require.Contains(t, notes(chained), "puts on for api.github.com, uploads.github.com, *.example.com:8443 and may refuse it")
-	require.NotContains(t, notes(chained+"[chain]\norder = ['pipelock', 'egress']\n"), "may refuse it")
-	require.NotContains(t, notes(strings.Replace(chained, "[pipelock]", "[pipelock]\ntls_passthrough = ['*.github.com', '*.example.com:8443']", 1)), "may refuse it")
+	expected := func(src string) map[string][]string {
+		h.prepare(src)
+		var file struct {
+			Expected []struct {
+				Host   string
+				SHA256 []string
+			}
+		}
+		_, err := toml.Decode(h.read("pipelock/pipelock.toml"), &file)
+		require.NoError(t, err)
+		out := map[string][]string{}
+		for _, e := range file.Expected {
+			out[e.Host] = e.SHA256
+		}
+		return out
+	}
+	got := expected(chained)
+	require.NotContains(t, got, "chatgpt.com", "the provider's token is not to be seen: its hosts are passed through")
+	sums := map[string]bool{}
+	for _, line := range strings.Split(h.read("egress/egress.env"), "\n") {
+		_, v, _ := strings.Cut(line, "=")
+		sums[secret.SHA256(v)] = true
+	}
+	require.Len(t, got["api.github.com"], 1)
+	require.True(t, sums[got["api.github.com"][0]], "the digest of the route's own token")
+
+	got = expected(chained + "[chain]\norder = ['pipelock', 'egress']\n")
+	require.Len(t, got["chatgpt.com"], 3, "the dummies, which egress will replace")
+	require.NotContains(t, got, "api.github.com")
 }
