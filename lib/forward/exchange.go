@@ -64,6 +64,9 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 
 func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
 	x := &Exchange{ID: newID(), start: time.Now(), method: req.Method, proto: req.Proto}
+	if violationOf(req, t) != nil {
+		x.method = "" // req is the guard's; the client's method was not read
+	}
 	if t != nil {
 		x.Destination, x.Scheme = t.destination, "https"
 		x.Route, x.RefusalStatus = t.verdict.Route, t.verdict.RefusalStatus
@@ -82,6 +85,11 @@ func newID() string { return strings.ToLower(rand.Text()[:12]) }
 func (e *Engine) locate(x *Exchange, req *http.Request, t *tunnel) error {
 	if v := violationOf(req, t); v != nil {
 		return refusal.New(refusal.Code(v.Code), "%s", v.Message)
+	}
+	if req.ProtoMajor == 2 && req.Method != http.MethodConnect && req.RequestURI != "*" && !strings.HasPrefix(req.RequestURI, "/") {
+		// net/http would take a URL apart, and send what follows a scheme that it
+		// does not know as the target (RFC 9113, section 8.3.1).
+		return refusal.New(refusal.MalformedRequest, "the :path of the request is not a path")
 	}
 	if req.Method == http.MethodConnect {
 		return refusal.New(refusal.ProxyMethodForbidden, "CONNECT inside a tunnel; open a new connection to the proxy instead")

@@ -20,7 +20,7 @@ func (e *Engine) refuse(w *responseWriter, req *http.Request, x *Exchange, err e
 	}
 	x.Cut(r)
 	x.logged = true
-	e.log.LogAttrs(req.Context(), levelOf(r), "refused", logRefusal(r, req.Method)...)
+	e.log.LogAttrs(req.Context(), levelOf(r), "refused", logRefusal(r, x.method)...)
 	if w.wroteHeader {
 		// Half an answer is out: only cutting the connection says that it is not
 		// the whole one.
@@ -31,7 +31,7 @@ func (e *Engine) refuse(w *responseWriter, req *http.Request, x *Exchange, err e
 			return
 		}
 	}
-	if unreadable(r.Code) {
+	if req.ProtoMajor == 1 && unreadable(r.Code) {
 		w.Header().Set("Connection", "close")
 	}
 	w.refuse(r)
@@ -81,8 +81,8 @@ func (e *Engine) refuseWebSocket(w *responseWriter, req *http.Request, r *refusa
 	return nil
 }
 
-// unreadable codes leave the connection in a state where no next request can
-// be found.
+// unreadable codes leave an HTTP/1 connection in a state where no next request
+// can be found.
 func unreadable(c refusal.Code) bool {
 	switch c {
 	case refusal.MalformedRequest, refusal.FramingConflict, refusal.DuplicateHost, refusal.HeaderTooLarge, refusal.HeaderTimeout, refusal.BadChunk:

@@ -288,3 +288,14 @@ func TestConnectionIsKeptAfterARefusal(t *testing.T) {
 	refusalIn(t, exchange(t, tc, "GET / HTTP/1.1\r\nHost: other.test\r\n\r\n"), 421, refusal.AuthorityMismatch)
 	require.Equal(t, "GET origin.test / HTTP/1.1|", readAll(t, exchange(t, tc, "GET / HTTP/1.1\r\nHost: origin.test\r\n\r\n")))
 }
+
+func TestRecordOfAnUnreadableHeadNamesNoMethod(t *testing.T) {
+	w := newWorld(t, allowAll(), http.HandlerFunc(echo))
+	c := w.dial()
+	refusalIn(t, exchange(t, c, "POST http://origin.test/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400, refusal.DuplicateHost)
+	r := w.records(1)[0]
+	require.Equal(t, "refuse", r.Decision)
+	require.Equal(t, "duplicate_host", r.Code)
+	require.Equal(t, 400, r.Status)
+	require.Empty(t, r.Method, "not the one of the guard's stand-in")
+}
