@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/martian/v3"
@@ -105,7 +106,7 @@ type Exchange struct {
 	logged  bool
 
 	start  time.Time
-	up     int64
+	up     atomic.Int64 // counted by the transport's goroutine
 	method string
 	proto  string
 }

@@ -97,7 +97,7 @@ func (e *Engine) finish(x *Exchange, w *responseWriter) {
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
 		Route: x.Route, Credential: x.Credential,
-		Status: w.status, Up: x.up, Down: w.written, Millis: time.Since(x.start).Milliseconds(),
+		Status: w.status, Up: x.up.Load(), Down: w.written, Millis: time.Since(x.start).Milliseconds(),
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()

@@ -78,7 +78,7 @@ type requestBody struct {
 
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.x.up += int64(n)
+	b.x.up.Add(int64(n))
 	if err == io.EOF && b.out.Trailer != nil {
 		for k, v := range b.in.Trailer {
 			b.out.Trailer[k] = v

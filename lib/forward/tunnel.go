@@ -190,6 +190,10 @@ func (e *Engine) newAgentTLS() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
+		// No post-quantum exchange on this side: it guards against recording on
+		// the way, and there is none between an agent and a proxy on its machine.
+		// Upstream it is on.
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			// By the tunnel's host, not by the SNI: a client that asks for another
 			// name is told so in its answer (421), and no name that the policy has
