@@ -175,6 +175,24 @@ func TestStreamGoesOnPastFindings(t *testing.T) {
 	require.Empty(t, s.Finish())
 }
 
+func TestTheByteBeforeACandidateIsKnownAcrossTheWindow(t *testing.T) {
+	id := "AKIA" + newMaker(33).text(base32Chars, 16)
+	s := builtin(t).NewStream()
+	for pad := window - 12; pad < window+2; pad++ {
+		for before, findings := range map[string]int{"X": 0, ".": 1, `\n`: 1, `\u000A`: 1, "%0A": 1, "00A": 0} {
+			s.Reset()
+			_, found := s.Scan([]byte(strings.Repeat("x", pad) + before + id + "."))
+			require.Len(t, found, findings, "%q after %d bytes", before, pad)
+		}
+	}
+}
+
+func TestAKeywordIsNotContinuedBehindAMatch(t *testing.T) {
+	m := newMaker(34)
+	value := func() string { return m.text("abcde", 10) + m.text("VWXYZ", 10) + m.text(alnumChars, 19) + "7" }
+	require.Len(t, builtin(t).Scan([]byte("aws_secret = "+value()+"_access_key = "+value())), 1)
+}
+
 func TestResetForgets(t *testing.T) {
 	s := builtin(t).NewStream()
 	token := newMaker(32).github()
