@@ -1,14 +1,21 @@
 package plan
 
 import (
+	"encoding"
+	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
 	"github.com/stretchr/testify/require"
 
 	"bottle/lib/filter"
 	"bottle/lib/forward"
 	"bottle/lib/inject"
+	"bottle/lib/manifest"
 	"bottle/lib/tomlfile"
 )
 
@@ -60,4 +67,66 @@ func TestTheStagesTakeWhatIsWritten(t *testing.T) {
 			require.Equal(t, 1, direct, "one stage dials origins")
 		})
 	}
+}
+
+// keys lists the keys that a file decoded into t may have, by their last two
+// parts at most, as the manual names them.
+func keys(t reflect.Type, prefix string) []string {
+	var out []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		ft := f.Type
+		for ft.Kind() == reflect.Slice || ft.Kind() == reflect.Pointer {
+			ft = ft.Elem()
+		}
+		itself := reflect.PointerTo(ft).Implements(reflect.TypeFor[toml.Unmarshaler]()) ||
+			reflect.PointerTo(ft).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+		switch {
+		case f.Anonymous && name == "":
+			out = append(out, keys(ft, prefix)...)
+		case name == "":
+		case itself || ft.Kind() != reflect.Struct:
+			out = append(out, prefix+name)
+		default:
+			inner := prefix + name + "."
+			if strings.HasSuffix(inner, "route.") {
+				out = append(out, prefix+name)
+				inner = "" // the manual lists a route's keys below it
+			}
+			out = append(out, keys(ft, inner)...)
+		}
+	}
+	return out
+}
+
+func TestTheManualNamesEveryKey(t *testing.T) {
+	page, err := os.ReadFile("../../docs/man/bottle-routes.5")
+	require.NoError(t, err)
+	named := map[string]bool{}
+	for _, item := range regexp.MustCompile(`(?m)^(?:\.It Cm|\.Cm) (.*)$`).FindAllStringSubmatch(string(page), -1) {
+		text, _, _ := strings.Cut(item[1], " No ")
+		for _, key := range strings.Fields(strings.ReplaceAll(text, ",", " ")) {
+			named[key] = true
+		}
+	}
+	named["auth.scheme"], named["auth.token_env"] = true, true // in the text of auth
+	for _, v := range []any{manifest.Manifest{}, inject.Config{}, filter.Config{}} {
+		all := keys(reflect.TypeOf(v), "")
+		require.Greater(t, len(all), 10)
+		for _, key := range all {
+			require.True(t, named[key], "%T: %s is not in bottle-routes(5)", v, key)
+		}
+	}
+}
+
+func TestTheManualsExampleWorks(t *testing.T) {
+	page, err := os.ReadFile("../../docs/man/bottle-routes.5")
+	require.NoError(t, err)
+	example := regexp.MustCompile(`(?s)\.Bd -literal -offset indent\n(.*?)\.Ed`).FindSubmatch(page)
+	require.NotNil(t, example)
+	h := chainedHost(t)
+	text, ok := strings.CutPrefix(string(example[1]), "version = 1\n")
+	require.True(t, ok)
+	h.prepare(text)
+	require.Contains(t, h.read("egress/egress.env"), token("github"))
 }
