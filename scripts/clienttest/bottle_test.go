@@ -42,7 +42,7 @@ type bottle struct {
 	manifest string
 	order    []string
 	prepared finished
-	stages   map[string]stage
+	entry    string // the address that the agent's requests go to
 }
 
 // mappedHosts are sent to the stand-in wherever the chain dials them, so that
@@ -75,7 +75,7 @@ func prepare(t *testing.T, s *providertest.Server, o setup) *bottle {
 	}
 	root := t.TempDir()
 	b := &bottle{
-		provider: s, order: o.order, stages: map[string]stage{},
+		provider: s, order: o.order,
 		dir: filepath.Join(root, "bottle"), manifest: filepath.Join(root, "bottle.toml"),
 	}
 	home := filepath.Join(root, "operator")
@@ -128,17 +128,13 @@ func (b *bottle) start(t *testing.T) {
 		if name == "egress" {
 			args = append(args, "--env-file", b.path("egress/egress.env"))
 		}
-		st := startStage(t, b.path("run/"+name+".log"), b.path("run/"+name+".addr"), "bottle-"+name, args...)
-		b.stages[name] = st
-		nextHop = "http://" + st.addr
+		b.entry = startStage(t, b.path("run/"+name+".log"), b.path("run/"+name+".addr"), "bottle-"+name, args...)
+		nextHop = "http://" + b.entry
 	}
 	stamped := run(t, []string{"PATH=/usr/bin:/bin"}, "bottle-prepare",
 		"agent-env", "--manifest", b.manifest, "--dir", b.dir, "--proxy", nextHop)
 	require.Zero(t, stamped.exit, "%s", stamped.stderr)
 }
-
-// entry is the address that the agent's requests go to.
-func (b *bottle) entry() string { return b.stages[b.order[0]].addr }
 
 // dropPassthrough makes the filter decrypt what goes to the provider. That
 // needs a CA that may answer for those hosts, and an egress that trusts it.

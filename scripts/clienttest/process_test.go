@@ -30,15 +30,10 @@ func run(t *testing.T, env []string, name string, args ...string) finished {
 	return finished{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// stage is a proxy that serves.
-type stage struct {
-	name, addr string
-	pid        int
-}
-
 // startStage starts a proxy of the bottle with its log in logFile and returns
-// when it serves. It is stopped at the end of the test, and must then end well.
-func startStage(t *testing.T, logFile, readyFile, name string, args ...string) stage {
+// its address when it serves. It is stopped at the end of the test, and must
+// then end well.
+func startStage(t *testing.T, logFile, readyFile, name string, args ...string) string {
 	t.Helper()
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
@@ -65,7 +60,7 @@ func startStage(t *testing.T, logFile, readyFile, name string, args ...string) s
 	deadline := time.After(15 * time.Second)
 	for {
 		if addr, err := os.ReadFile(readyFile); err == nil {
-			return stage{name, strings.TrimSpace(string(addr)), cmd.Process.Pid}
+			return strings.TrimSpace(string(addr))
 		}
 		select {
 		case err := <-ended:

@@ -29,7 +29,7 @@ func (b *bottle) agentClient(t *testing.T) *http.Client {
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM([]byte(readFile(t, b.path("agent/ca-bundle.pem")))))
 	tr := &http.Transport{
-		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: b.entry()}),
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: b.entry}),
 		TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true,
 	}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -132,7 +132,7 @@ func TestOptionalHostsAreRefusedFast(t *testing.T) {
 				var took []time.Duration
 				for range 5 {
 					start := time.Now()
-					require.Equal(t, http.StatusForbidden, connect(t, b.entry(), host+":443"), host)
+					require.Equal(t, http.StatusForbidden, connect(t, b.entry, host+":443"), host)
 					took = append(took, time.Since(start))
 				}
 				slices.Sort(took)
