@@ -105,11 +105,19 @@ func (c *checker) variable(key, name string) {
 	}
 }
 
+// maxSocketPath is what fits into sockaddr_un on Linux, less the final NUL.
+const maxSocketPath = 107
+
 func (c *checker) chain() {
 	o := slices.Clone(c.m.Chain.Order)
 	slices.Sort(o)
 	if !slices.Equal(o, []string{Egress, Pipelock}) {
 		c.errorf("chain.order", "must name both stages once").WithHint(`chain.order is ["egress", "pipelock"] or ["pipelock", "egress"]`)
+	}
+	for key, l := range map[string]Listen{"egress.listen": c.m.Egress.Listen, "pipelock.listen": c.m.Pipelock.Listen} {
+		if l.Network == "unix" && len(l.Address) > maxSocketPath {
+			c.errorf(key, "%s is longer than the %d bytes that a socket's path may have", l.Address, maxSocketPath)
+		}
 	}
 	if e, p := c.m.Egress.Listen, c.m.Pipelock.Listen; e == p && !e.Chosen() {
 		key := "pipelock.listen"

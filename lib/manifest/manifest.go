@@ -148,6 +148,15 @@ func defaults() *Manifest {
 
 func (m *Manifest) checked(f *tomlfile.File) (*Manifest, error) {
 	m.file = f
+	for _, l := range []*Listen{&m.Egress.Listen, &m.Pipelock.Listen} {
+		if l.Network == "unix" { // the stages run elsewhere
+			path, err := filepath.Abs(f.Resolve(l.Address))
+			if err != nil {
+				return nil, err
+			}
+			l.Address = path
+		}
+	}
 	c := checker{m: m}
 	c.run()
 	if err := tomlfile.Join(c.found...); err != nil {
@@ -160,11 +169,6 @@ func (m *Manifest) checked(f *tomlfile.File) (*Manifest, error) {
 		}
 		if r.Auth != nil && r.Auth.Scheme == "" {
 			r.Auth.Scheme = "Bearer"
-		}
-	}
-	for _, l := range []*Listen{&m.Egress.Listen, &m.Pipelock.Listen} {
-		if l.Network == "unix" {
-			l.Address = m.Resolve(l.Address)
 		}
 	}
 	return m, nil

@@ -78,6 +78,16 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "/etc/bottle", m.Dir())
 }
 
+func TestSocketsAreAbsolute(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	m, err := Parse("sub/bottle.toml", []byte("version = 1\n[egress]\nlisten = 'unix:e.sock'\n[pipelock]\nlisten = 'unix:/p.sock'\n"))
+	require.NoError(t, err)
+	require.Equal(t, "unix:"+dir+"/sub/e.sock", m.Egress.Listen.String())
+	require.Equal(t, "unix:/p.sock", m.Pipelock.Listen.String())
+}
+
 func TestDefaults(t *testing.T) {
 	m, err := Parse("bottle.toml", []byte("version = 1\n"))
 	require.NoError(t, err)
@@ -126,7 +136,7 @@ var refused = []struct{ name, src, want string }{
 	{"listen without an address", "|[pipelock]\nlisten = ':1'", `3: pipelock.listen: ":1" does not begin with an IP address`},
 	{"listen on a large port", "|[egress]\nlisten = '127.0.0.1:65536'", `3: egress.listen: "127.0.0.1:65536" has no port from 0 to 65535`},
 	{"listen on no path", "|[egress]\nlisten = 'unix:'", `3: egress.listen: "unix:" needs a path`},
-	{"listen on a long path", "|[egress]\nlisten = 'unix:" + strings.Repeat("x", 108) + "'", `needs a path of 1 to 107 bytes`},
+	{"listen on a long path", "|[egress]\nlisten = 'unix:" + strings.Repeat("x", 108) + "'", `is longer than the 107 bytes that a socket's path may have`},
 	{"one address for both", "|[egress]\nlisten = '127.0.0.1:8888'", "3: egress.listen: 127.0.0.1:8888 is where the other stage listens"},
 	{"route without host", "|[[egress.route]]\nmethods = ['GET']", "2: egress.route[0].host: is missing"},
 	{"route with a URL", "|[[egress.route]]\nhost = 'https://a.b/'", "3: egress.route[0].host: parse host pattern"},

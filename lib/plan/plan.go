@@ -143,10 +143,11 @@ func (b *builder) dirs(context.Context) error {
 	if b.m.Agent.Provider == manifest.Codex {
 		b.plan.Dirs = append(b.plan.Dirs, Dir{"agent/codex", 0o700, "the agent's CODEX_HOME"})
 	}
-	for _, d := range append([]Dir{{Path: "."}}, b.plan.Dirs...) {
-		path := filepath.Join(b.dir, d.Path)
+	// agent/codex in any case: what was left over in there is deleted.
+	for _, name := range []string{".", "agent", "agent/codex", "egress", "pipelock", "run"} {
+		path := b.path(name)
 		lookup := os.Lstat // a link in the agent's folder would lead elsewhere
-		if d.Path == "." {
+		if name == "." {
 			lookup = os.Stat // the operator chose it
 		}
 		if st, err := lookup(path); err == nil && !st.IsDir() {
@@ -224,7 +225,10 @@ func (b *builder) compare(context.Context) error {
 			return &obstacle{b.path(f.Path), "is not a regular file", "move it away; bottle-prepare replaces files only"}
 		default:
 			f.Change = Update
-			if was, err := os.ReadFile(b.path(f.Path)); err == nil && bytes.Equal(was, f.content) && st.Mode().Perm() == f.Mode {
+			if st.Size() != int64(len(f.content)) || st.Mode().Perm() != f.Mode {
+				continue
+			}
+			if was, err := os.ReadFile(b.path(f.Path)); err == nil && bytes.Equal(was, f.content) {
 				f.Change = Keep
 			}
 		}

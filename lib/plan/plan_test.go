@@ -369,6 +369,13 @@ func TestObstaclesAreFoundBeforeAnythingIsWritten(t *testing.T) {
 			require.Equal(t, before, h.tree())
 		})
 	}
+	// A link that the agent made must not turn a clean-up against the host.
+	h := chainedHost(t)
+	link(h, filepath.Join(h.root, ".codex"), "agent/codex")
+	_, err := h.plan("")
+	require.ErrorContains(t, err, "agent/codex: is not a folder")
+	require.FileExists(t, filepath.Join(h.root, ".codex/auth.json"))
+
 	left, err := os.ReadDir(outside)
 	require.NoError(t, err)
 	require.Empty(t, left)
