@@ -24,6 +24,9 @@ func (w *responseWriter) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.wroteHeader, w.status = true, status
 		w.length = contentLength(w.Header())
+		if _, ok := w.Header()["Content-Type"]; !ok {
+			w.Header()["Content-Type"] = nil // or net/http would guess one
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

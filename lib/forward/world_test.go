@@ -66,6 +66,7 @@ type change func(*world, *forward.Options)
 // At the end of the test everything must stop and no goroutine be left.
 func newWorld(t *testing.T, policy *forward.Policy, handler http.Handler, changes ...change) *world {
 	t.Helper()
+	noLeaks(t)
 	w := &world{t: t, host: "origin.test:443", network: "tcp", log: &lockedBuffer{}, served: make(chan error, 1)}
 	var err error
 	w.originCA, err = mintca.New(mintca.Options{Hosts: originNames})
@@ -106,13 +107,22 @@ func newWorld(t *testing.T, policy *forward.Policy, handler http.Handler, change
 		require.NoError(t, <-w.served)
 		w.origin.Close()
 		records.Close()
-		goleak.VerifyNone(t)
 		if t.Failed() {
 			t.Logf("log of the engine:\n%s", w.log)
 		}
 	})
 	return w
 }
+
+// noLeaks makes t fail if a goroutine is left when all other clean-up of the
+// test, registered later, is done. Only a test's first call counts.
+func noLeaks(t *testing.T) {
+	if _, twice := leakChecked.LoadOrStore(t, true); !twice {
+		t.Cleanup(func() { goleak.VerifyNone(t) })
+	}
+}
+
+var leakChecked sync.Map
 
 func pool(t *testing.T, cas ...*mintca.CA) *x509.CertPool {
 	p := x509.NewCertPool()
@@ -159,6 +169,7 @@ func rawOrigin(serve func(net.Conn)) change {
 // listenLoop serves every connection to the address that it returns, and ends
 // with the test.
 func listenLoop(t *testing.T, serve func(net.Conn)) string {
+	noLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var running sync.WaitGroup
