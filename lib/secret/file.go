@@ -19,7 +19,7 @@ type FileError struct {
 }
 
 func (e *FileError) Error() string {
-	if e.Err != nil {
+	if e.Err != nil && !errors.Is(e.Err, fs.ErrNotExist) && !errors.Is(e.Err, fs.ErrPermission) { // Problem says these
 		return fmt.Sprintf("read %s: %s: %v", e.Path, e.Problem, cause(e.Err))
 	}
 	return fmt.Sprintf("read %s: %s", e.Path, e.Problem)

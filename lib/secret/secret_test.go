@@ -106,6 +106,7 @@ func TestReadPrivateFile(t *testing.T) {
 	}
 	_, err = ReadPrivateFile(filepath.Join(dir, "missing"), 3)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Equal(t, "read "+filepath.Join(dir, "missing")+": no such file", err.Error(), "said once")
 }
 
 func TestWriteFile(t *testing.T) {
