@@ -270,11 +270,17 @@ func (e *Engine) serveOuter(w http.ResponseWriter, req *http.Request) {
 
 type tunnelKey struct{}
 
+// tunnelIn returns the tunnel that a request came through, or nil.
+func tunnelIn(ctx context.Context) *tunnel {
+	t, _ := ctx.Value(tunnelKey{}).(*tunnel)
+	return t
+}
+
 func (e *Engine) serveInner(w http.ResponseWriter, req *http.Request) {
 	e.busy.Add(1)
 	defer e.busy.Done()
-	t, ok := req.Context().Value(tunnelKey{}).(*tunnel)
-	if !ok || t == nil {
+	t := tunnelIn(req.Context())
+	if t == nil {
 		panic("forward: request inside no tunnel")
 	}
 	e.serve(w, req, t)

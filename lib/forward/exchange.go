@@ -38,6 +38,12 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	x := e.newExchange(req, t)
 	req = WithExchange(req, x)
 	defer e.finish(x, out)
+	if req.ProtoMajor == 1 {
+		// Otherwise net/http takes the rest of the body before it lets an answer
+		// out: a stream both ways would lose bytes, and a refusal would wait. An
+		// error means a ResponseWriter that is none of net/http's.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 
 	if err := e.locate(x, req, t); err != nil {
 		e.refuse(out, req, x, err)

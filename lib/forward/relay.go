@@ -26,7 +26,10 @@ func (e *Engine) newRelay(g *generation) *httputil.ReverseProxy {
 		Rewrite:    rewrite,
 		Transport:  g,
 		BufferPool: e.buffers,
-		ErrorLog:   e.serverLog,
+		// For the head of an answer of known length whose body is slow; bodies are
+		// flushed by responseWriter, and unknown lengths at once.
+		FlushInterval: time.Millisecond,
+		ErrorLog:      e.serverLog,
 		ModifyResponse: func(res *http.Response) error {
 			// The agent cannot reach an alternative service except around the proxy.
 			res.Header.Del("Alt-Svc")
@@ -92,6 +95,8 @@ func (e *Engine) relayFailed(w *responseWriter, req *http.Request, err error) {
 	x := ExchangeOf(req)
 	if r := x.Refused(); r != nil { // a policy cut the body off
 		err = r
+	} else if v := violationOf(req, tunnelIn(req.Context())); v != nil {
+		err = v // a bad chunk, which net/http takes for the client's going away
 	} else if req.Context().Err() != nil && w.written == 0 {
 		e.log.Debug("client went away", "request_id", x.ID, "host", x.Destination.String())
 		w.status = 0
