@@ -69,6 +69,15 @@ func (e *Engine) refuseWebSocket(w *responseWriter, req *http.Request, r *refusa
 	conn.SetDeadline(time.Now().Add(e.limits.Handshake))
 	buf.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
 		wsframe.Accept(key) + "\r\nProxy-Status: " + r.ProxyStatus() + "\r\n\r\n")
+	if err := buf.Flush(); err != nil {
+		return nil // the client is gone, and it was answered as far as possible
+	}
+	// An error that comes before the client has asked anything races with its
+	// first frame: Codex 0.135 then reconnects, up to 6 times. In answer to the
+	// frame it is final.
+	if _, err := buf.Reader.Peek(1); err != nil {
+		return nil
+	}
 	frames := wsframe.AppendText(nil, r.Frame())
 	buf.Write(wsframe.AppendClose(frames, 1008, string(r.Code)))
 	if err := buf.Flush(); err != nil {
