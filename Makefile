@@ -1,0 +1,30 @@
+# make builds the four programs into bin/; make help lists the rest.
+
+# The commit goes into --version where git can tell it.
+BUILDVCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
+
+build: ## build the four programs into bin/, static and stripped
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/ ./cmd/...
+
+run: build ## show the main job on this machine alone: no internet, no login
+	scripts/demo
+
+test: build ## run every test: packages, scripts, each stage alone, the real Codex CLI
+	go test -race ./...
+	cd scripts/bench && go test ./...
+	scripts/alone/all
+	scripts/e2e
+
+bench: build ## measure the stages against direct, martian and goproxy; BENCH= options
+	scripts/bench/run bin $(BENCH)
+
+check: build ## format, vet, linters, sizes
+	scripts/check
+
+clean: ## remove what make built
+	rm -rf bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 8
+
+.PHONY: build run test bench check clean help
