@@ -266,6 +266,7 @@ func (e *Engine) serveOuter(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	e.serve(w, req, nil)
+	takeRest(w, req)
 }
 
 type tunnelKey struct{}
@@ -284,6 +285,7 @@ func (e *Engine) serveInner(w http.ResponseWriter, req *http.Request) {
 		panic("forward: request inside no tunnel")
 	}
 	e.serve(w, req, t)
+	takeRest(w, req)
 }
 
 func levelOf(r *refusal.Refusal) slog.Level {

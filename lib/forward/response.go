@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"io"
 	"net/http"
 
 	"bottle/lib/refusal"
@@ -66,4 +67,20 @@ func contentLength(h http.Header) int64 {
 		n = n*10 + int64(v[i]-'0')
 	}
 	return n
+}
+
+// takeRest sends the answer out and reads what is left of a small request
+// body, so that the connection can be kept. After EnableFullDuplex net/http
+// does that too late: it meets the body's end when no handler runs any more,
+// and panics at the next request. What remains after a refused expectation is
+// never sent.
+func takeRest(w http.ResponseWriter, req *http.Request) {
+	if req.ProtoMajor != 1 || req.Body == http.NoBody || req.Header["Expect"] != nil || req.Header["Upgrade"] != nil {
+		return
+	}
+	const most = 256 << 10 // as net/http
+	if http.NewResponseController(w).Flush() == nil {
+		// An error is the client's end, which net/http sees as well.
+		_, _ = io.CopyN(io.Discard, req.Body, most)
+	}
 }

@@ -280,3 +280,20 @@ func TestSlowReaderHoldsTheOriginBack(t *testing.T) {
 		res.Body.Close()
 	})
 }
+
+func TestBodyMayGoOnAfterTheAnswer(t *testing.T) {
+	w := newWorld(t, allowAll(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		http.NewResponseController(rw).EnableFullDuplex() // an origin that does not wait either
+		rw.WriteHeader(401)
+	}))
+	for range 4 {
+		c := w.tunnel()
+		res := exchange(t, c, "POST / HTTP/1.1\r\nHost: origin.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n")
+		require.Equal(t, 401, res.StatusCode)
+		res = exchange(t, c, "4\r\nbody\r\n0\r\n\r\nPOST / HTTP/1.1\r\nHost: origin.test\r\nContent-Length: 0\r\n\r\n")
+		require.Equal(t, 401, res.StatusCode, "the connection is kept")
+	}
+	for _, r := range w.records(8) {
+		require.Equal(t, 401, r.Status)
+	}
+}
