@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"bottle/lib/authority"
+	"bottle/lib/pathrule"
 	"bottle/lib/proxy"
 	"bottle/lib/secret"
 	"bottle/lib/tomlfile"
@@ -80,7 +81,7 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 			complain(at+".methods", "an empty list allows nothing; leave methods out to allow all")
 		}
 		var bad int
-		if r.paths, bad, err = parsePathRule(rc.Paths); err != nil {
+		if r.paths, bad, err = pathrule.Parse(rc.Paths); err != nil {
 			complain(tomlfile.Index(at+".paths", bad), "%w", err)
 		}
 		if rc.Paths != nil && len(rc.Paths) == 0 {

@@ -58,7 +58,7 @@ func (j judge) ModifyRequest(req *http.Request) error {
 	if r.Methods != nil && !slices.Contains(r.Methods, req.Method) {
 		return refusal.New(refusal.MethodNotAllowed, "the route to %s allows %s only", x.Destination, strings.Join(r.Methods, ", "))
 	}
-	switch ok, err := r.paths.match(req.URL.EscapedPath()); {
+	switch ok, err := r.paths.Match(req.URL.EscapedPath()); {
 	case err != nil:
 		return refusal.New(refusal.AmbiguousPath, "the path can be read in two ways, and the route to %s has a path rule; send it without dot segments, empty segments or encoded slashes", x.Destination)
 	case !ok:

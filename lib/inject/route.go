@@ -2,6 +2,7 @@ package inject
 
 import (
 	"bottle/lib/authority"
+	"bottle/lib/pathrule"
 	"bottle/lib/secret"
 )
 
@@ -29,7 +30,7 @@ type Route struct {
 	// open route, to which no credential goes at all.
 	Authorization secret.Value
 
-	paths pathRule
+	paths pathrule.Rule
 }
 
 // open reports that the route has no credential of its own.

@@ -1,14 +1,13 @@
 package manifest
 
 import (
-	"errors"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	"bottle/lib/forward"
+	"bottle/lib/pathrule"
 	"bottle/lib/tomlfile"
 )
 
@@ -192,43 +191,10 @@ func (c *checker) paths(key string, paths []string) {
 		c.errorf(key, "names no path").WithHint("leave the key out to allow every path")
 	}
 	for i, p := range paths {
-		if err := checkPath(p); err != nil {
+		if err := pathrule.Check(p); err != nil {
 			c.errorf(tomlfile.Index(key, i), "%q %w", p, err)
 		}
 	}
-}
-
-// checkPath accepts prefixes that can be read in one way only.
-func checkPath(p string) error {
-	rest, ok := strings.CutPrefix(p, "/")
-	switch {
-	case !ok:
-		return errors.New("does not begin with /")
-	case strings.ContainsAny(p, "?#"):
-		return errors.New("has a query or fragment; a path rule is about the path alone")
-	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }):
-		return errors.New("has a space, control character or backslash")
-	}
-	rest = strings.TrimSuffix(rest, "/")
-	if rest == "" {
-		return nil
-	}
-	for s := range strings.SplitSeq(rest, "/") {
-		d, err := url.PathUnescape(s)
-		if err != nil {
-			return errors.New("has a bad percent escape")
-		}
-		name, _, _ := strings.Cut(d, ";")
-		switch {
-		case name == "":
-			return errors.New("has an empty segment")
-		case name == "." || name == "..":
-			return errors.New("has a dot segment")
-		case strings.ContainsAny(d, "/\\%") || strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			return errors.New("escapes a slash, percent sign or control character")
-		}
-	}
-	return nil
 }
 
 func (c *checker) pipelock() {
