@@ -25,7 +25,7 @@ func ParsePattern(s string) (Pattern, error) {
 		return Pattern{}, fmt.Errorf("parse host pattern %s: a * stands only for the first labels, as in *.example.com", quote(s))
 	}
 	if wildcard && rest == "" {
-		return Pattern{}, fmt.Errorf("parse host pattern %s: name a domain after *.", quote(s))
+		return Pattern{}, fmt.Errorf("parse host pattern %s: name a domain after the *, as in *.example.com", quote(s))
 	}
 	if strings.Contains(rest, "/") {
 		return Pattern{}, fmt.Errorf("parse host pattern %s: want a host, not a URL", quote(s))
