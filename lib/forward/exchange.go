@@ -34,8 +34,8 @@ func (p *Policy) steps() *fifo.Group {
 // the proxy itself: canonical destination, verdict, strip, inject, relay.
 func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	gen := e.current.Load()
-	out := &responseWriter{ResponseWriter: w}
 	x := e.newExchange(req, t)
+	out := &responseWriter{ResponseWriter: w, x: x}
 	req = WithExchange(req, x)
 	defer e.finish(x, out)
 	if req.ProtoMajor == 1 {

@@ -107,6 +107,7 @@ type Exchange struct {
 
 	start  time.Time
 	up     atomic.Int64 // counted by the transport's goroutine
+	down   atomic.Int64 // after an upgrade
 	method string
 	proto  string
 }

@@ -74,10 +74,11 @@ func (e *Engine) refuseWebSocket(w *responseWriter, req *http.Request, r *refusa
 	}
 	// An error that comes before the client has asked anything races with its
 	// first frame: Codex 0.135 then reconnects, up to 6 times. In answer to the
-	// frame it is final.
-	if _, err := buf.Reader.Peek(1); err != nil {
+	// frame it is final. One that only listens is told in the end.
+	if _, err := buf.Reader.Peek(1); err != nil && !isTimeout(err) {
 		return nil
 	}
+	conn.SetDeadline(time.Now().Add(e.limits.Handshake))
 	frames := wsframe.AppendText(nil, r.Frame())
 	buf.Write(wsframe.AppendClose(frames, 1008, string(r.Code)))
 	if err := buf.Flush(); err != nil {
@@ -106,7 +107,7 @@ func (e *Engine) finish(x *Exchange, w *responseWriter) {
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
 		Route: x.Route, Credential: x.Credential,
-		Status: w.status, Up: x.up.Load(), Down: w.written, Millis: time.Since(x.start).Milliseconds(),
+		Status: w.status, Up: x.up.Load(), Down: w.written + x.down.Load(), Millis: time.Since(x.start).Milliseconds(),
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()

@@ -1,7 +1,9 @@
 package forward
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 
 	"bottle/lib/refusal"
@@ -16,9 +18,40 @@ type responseWriter struct {
 	status      int
 	length      int64 // declared, -1 if unknown
 	written     int64
+	x           *Exchange
 }
 
-// Unwrap lets http.ResponseController find Flush and Hijack.
+// Hijack is for the relay of an accepted upgrade, which writes the 101 itself.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, buf, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	w.wroteHeader, w.status = true, http.StatusSwitchingProtocols
+	return &switchedConn{c, w.x}, buf, nil
+}
+
+// switchedConn counts what passes after an upgrade.
+type switchedConn struct {
+	net.Conn
+	x *Exchange
+}
+
+func (c *switchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.x.up.Add(int64(n))
+	return n, err
+}
+
+func (c *switchedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.x.down.Add(int64(n))
+	return n, err
+}
+
+func (c *switchedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// Unwrap lets http.ResponseController find Flush.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
