@@ -61,7 +61,7 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		e.refuse(out, req, x, v.Refusal)
 		return
 	}
-	if err := gen.steps.ModifyRequest(req); err != nil {
+	if err := modifyRequest(gen.steps, req); err != nil {
 		e.refuse(out, req, x, err)
 		return
 	}

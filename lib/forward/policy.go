@@ -3,7 +3,9 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,11 +72,48 @@ type Policy struct {
 	Response martian.ResponseModifier
 }
 
-func (p *Policy) tunnel(a authority.Authority) Verdict {
+func (p *Policy) tunnel(a authority.Authority) (v Verdict) {
 	if p == nil || p.Tunnel == nil {
 		return Verdict{Refusal: refusal.New(refusal.HostNotAllowed, "%s is not allowed: the stage has no policy", a)}
 	}
+	defer func() {
+		if err := panicked(recover()); err != nil {
+			v = Verdict{Refusal: refusal.From(err)}
+		}
+	}()
 	return p.Tunnel(a)
+}
+
+// modifyRequest runs m. A policy that panics refuses: the agent gets an answer
+// and the operator a record, as for any other failure.
+func modifyRequest(m interface{ ModifyRequest(*http.Request) error }, req *http.Request) (err error) {
+	defer func() {
+		if p := panicked(recover()); p != nil {
+			err = p
+		}
+	}()
+	return m.ModifyRequest(req)
+}
+
+// modifyResponse is modifyRequest for the answer. Its errors are refusals.
+func modifyResponse(m martian.ResponseModifier, res *http.Response) (err error) {
+	defer func() {
+		if p := panicked(recover()); p != nil {
+			err = refusal.From(p)
+		}
+	}()
+	if err := m.ModifyResponse(res); err != nil {
+		return refusal.From(err)
+	}
+	return nil
+}
+
+// panicked makes what recover returned an error.
+func panicked(p any) error {
+	if p == nil {
+		return nil
+	}
+	return fmt.Errorf("policy panicked: %v\n%s", p, debug.Stack())
 }
 
 // Exchange is one request on its way through a stage. The engine fills it;
@@ -164,14 +203,8 @@ func Check(p *Policy, req *http.Request, a authority.Authority, scheme string) (
 		}
 	}
 	req = WithExchange(req, x)
-	for _, m := range []martian.RequestModifier{p.Judge, hopByHop{}, p.Strip, p.Inject} {
-		if m == nil {
-			continue
-		}
-		if err := m.ModifyRequest(req); err != nil {
-			v.Refusal = refusal.From(err)
-			break
-		}
+	if err := modifyRequest(p.steps(), req); err != nil {
+		v.Refusal = refusal.From(err)
 	}
 	v.Route, v.RefusalStatus = x.Route, x.RefusalStatus
 	return x, v

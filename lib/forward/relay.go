@@ -36,7 +36,7 @@ func (e *Engine) newRelay(g *generation) *httputil.ReverseProxy {
 			if g.policy.Response == nil {
 				return nil
 			}
-			return g.policy.Response.ModifyResponse(res)
+			return modifyResponse(g.policy.Response, res)
 		},
 		ErrorHandler: func(w http.ResponseWriter, req *http.Request, err error) {
 			e.relayFailed(w.(*responseWriter), req, err)
