@@ -70,6 +70,7 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	r := &Rules{exempt: opts.Exempt}
 	seen := make(map[string]bool, len(rules))
 	var keywords []keyword
+	classes := map[class]*class{}
 	for i, rule := range rules {
 		switch {
 		case rule.Name == "":
@@ -87,7 +88,7 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 				return nil, fmt.Errorf("compile rule %q: %w", rule.Name, err)
 			}
 			for _, text := range p.keywords {
-				keywords = append(keywords, keyword{text: text, rule: i, pattern: p})
+				keywords = append(keywords, p.keyword(text, i, classes))
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (m maker) secrets() []secret {
 		secret{"private-key", begin + "PGP PRIVATE KEY BLOCK-----\r\nComment: mine\r\n", ""},
 		secret{"private-key", begin + "RSA PRIVATE KEY-----\\nProc-Type: 4,ENCRYPTED\\n", ""},
 	)
-	return all
+	return append(all, m.others()...)
 }
 
 // places are what may stand around a secret.

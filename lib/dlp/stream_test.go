@@ -121,7 +121,8 @@ func TestNoByteOfASecretIsEverClean(t *testing.T) {
 		if secret.rule == "aws-secret-access-key" { // the keyword itself is harmless
 			from = int64(strings.Index(text, secret.value))
 		}
-		for i := range len(text) {
+		s.Scan([]byte(text[:from-100]))
+		for i := int(from) - 100; i < len(text); i++ {
 			if clean, _ := s.Scan([]byte{text[i]}); clean > from {
 				require.Fail(t, "released", "%s: %d bytes are clean, the value begins at %d", secret.rule, clean, from)
 			}
@@ -156,7 +157,7 @@ func TestACandidateThatGoesOnIsDroppedAtItsBound(t *testing.T) {
 	clean, found := s.Scan([]byte("eyJ" + strings.Repeat("A", jwtHeaderMax-10)))
 	require.Zero(t, clean)
 	require.Empty(t, found)
-	clean, _ = s.Scan([]byte(strings.Repeat("B", 100)))
+	clean, _ = s.Scan([]byte(strings.Repeat("0", 100)))
 	require.EqualValues(t, jwtHeaderMax+93, clean)
 }
 
