@@ -192,7 +192,7 @@ func (e *Engine) Swap(c Config) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for t := range e.tunnels {
-		if v := g.policy.tunnel(t.destination); t.verdict.Treatment == Passthrough && (v.Refusal != nil || v.Treatment != Passthrough) {
+		if !g.permits(t) {
 			t.close()
 		}
 	}

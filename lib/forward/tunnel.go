@@ -146,7 +146,8 @@ func (e *Engine) accept(w http.ResponseWriter) (net.Conn, error) {
 	return inner, nil
 }
 
-// keep registers t as under way.
+// keep registers t as under way, unless the engine closes or a configuration
+// that came into force since t was judged does not let it through.
 func (e *Engine) keep(t *tunnel) bool {
 	if !e.begin() {
 		return false
@@ -154,7 +155,21 @@ func (e *Engine) keep(t *tunnel) bool {
 	e.mu.Lock()
 	e.tunnels[t] = struct{}{}
 	e.mu.Unlock()
+	if !e.current.Load().permits(t) {
+		e.drop(t)
+		return false
+	}
 	return true
+}
+
+// permits reports whether t may go on: in an intercepted tunnel each request is
+// judged by itself, in a passthrough nothing is any more.
+func (g *generation) permits(t *tunnel) bool {
+	if t.verdict.Treatment != Passthrough {
+		return true
+	}
+	v := g.policy.tunnel(t.destination)
+	return v.Refusal == nil && v.Treatment == Passthrough
 }
 
 func (e *Engine) drop(t *tunnel) {

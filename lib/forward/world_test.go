@@ -276,17 +276,22 @@ func (w *world) records(n int) []audit.Record {
 	w.t.Helper()
 	var out []audit.Record
 	require.Eventually(w.t, func() bool {
-		b, err := os.ReadFile(w.audit)
-		require.NoError(w.t, err)
-		out = nil
-		for line := range bytes.Lines(b) {
-			var r audit.Record
-			require.NoError(w.t, json.Unmarshal(line, &r))
-			out = append(out, r)
-		}
+		out = w.recordsNow()
 		return len(out) >= n
 	}, patience, time.Millisecond)
 	require.Len(w.t, out, n)
+	return out
+}
+
+func (w *world) recordsNow() []audit.Record {
+	b, err := os.ReadFile(w.audit)
+	require.NoError(w.t, err)
+	var out []audit.Record
+	for line := range bytes.Lines(b) {
+		var r audit.Record
+		require.NoError(w.t, json.Unmarshal(line, &r))
+		out = append(out, r)
+	}
 	return out
 }
 
