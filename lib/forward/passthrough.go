@@ -110,10 +110,11 @@ func (c *helloConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *helloConn) SetWriteDeadline(time.Time) error { return nil }
 
 // splice copies both ways until both are at their end, one breaks, or neither
-// has moved a byte for idle. It returns the bytes copied from a and from b.
+// has moved a byte for idle; that is noticed before twice idle is over. It
+// returns the bytes copied from a and from b.
 func splice(a, b net.Conn, idle time.Duration) (fromA, fromB int64) {
 	a, b = plain(a), plain(b)
-	var last atomic.Int64 // when a byte was last moved, either way
+	var last atomic.Int64 // when a byte was last known to have moved, either way
 	last.Store(time.Now().UnixNano())
 	done := make(chan struct{})
 	go func() {
@@ -125,13 +126,14 @@ func splice(a, b net.Conn, idle time.Duration) (fromA, fromB int64) {
 	return fromA, fromB
 }
 
-// copyUntilIdle copies src to dst and passes on the end of src. The read
-// deadline is looked at only when it passes, so that the kernel can move the
-// bytes in between without waking the process.
+// copyUntilIdle copies src to dst and passes on the end of src. The kernel
+// moves the bytes without waking the process, so that it is known only at the
+// end of each step whether any came; what the other direction knows of itself
+// is as old as a step.
 func copyUntilIdle(dst, src net.Conn, idle time.Duration, last *atomic.Int64) (total int64) {
+	step := idle/4 + 1
 	for {
-		began := time.Now()
-		src.SetReadDeadline(began.Add(idle))
+		src.SetReadDeadline(time.Now().Add(step))
 		n, err := io.Copy(dst, src)
 		total += n
 		if n > 0 {
@@ -141,8 +143,7 @@ func copyUntilIdle(dst, src net.Conn, idle time.Duration, last *atomic.Int64) (t
 			closeWrite(dst)
 			return total
 		}
-		quiet := time.Since(time.Unix(0, last.Load()))
-		if isTimeout(err) && (n > 0 || quiet < idle) {
+		if isTimeout(err) && time.Since(time.Unix(0, last.Load())) < idle+step {
 			continue
 		}
 		// Broken, or silent for too long: end the other direction as well.
