@@ -22,7 +22,7 @@ import (
 // "Connection: Authorization" cannot take the real credential off again.
 func (p *Policy) steps() *fifo.Group {
 	g := fifo.NewGroup()
-	for _, m := range []martian.RequestModifier{p.Judge, hopByHop{}, p.Strip, p.Inject} {
+	for _, m := range []martian.RequestModifier{noTrace{}, p.Judge, hopByHop{}, p.Strip, p.Inject} {
 		if m != nil {
 			g.AddRequestModifier(m)
 		}
@@ -200,6 +200,17 @@ func viaContains(h http.Header, pseudonym string) bool {
 		}
 	}
 	return false
+}
+
+// noTrace refuses the method whose answer is the request as the origin got it,
+// the real credential with it (RFC 9110, section 9.3.8).
+type noTrace struct{}
+
+func (noTrace) ModifyRequest(req *http.Request) error {
+	if req.Method == http.MethodTrace || req.Method == "TRACK" {
+		return refusal.New(refusal.MethodNotAllowed, "%s asks the origin to repeat the request; use another method", req.Method)
+	}
+	return nil
 }
 
 // hopByHop removes what belongs to one connection (RFC 9110, section 7.6.1),

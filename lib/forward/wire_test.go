@@ -133,6 +133,7 @@ func TestTunnelRefusesWhatIsNotItsOwnDestination(t *testing.T) {
 		{"userinfo", get("https://a:b@origin.test/", "Host: origin.test\r\n"), 400, refusal.UserinfoInURL, host},
 		{"no Host", get("/", ""), 400, refusal.MalformedRequest, host},
 		{"two Host headers", get("/", "Host: origin.test\r\nHost: other.test\r\n"), 400, refusal.DuplicateHost, host},
+		{"TRACE, which would show the credential", "TRACE / HTTP/1.1\r\nHost: origin.test\r\n\r\n", 403, refusal.MethodNotAllowed, host},
 		{"CONNECT inside the tunnel", "CONNECT origin.test:443 HTTP/1.1\r\nHost: origin.test:443\r\n\r\n", 400, refusal.ProxyMethodForbidden, host},
 		{"Connection names Authorization", get("/", "Host: origin.test\r\nConnection: Authorization\r\n"), 400, refusal.BadConnectionHeader, host},
 		{"Connection names Host in a second field", get("/", "Host: origin.test\r\nConnection: x\r\nConnection: y , HOST\r\n"), 400, refusal.BadConnectionHeader, host},

@@ -146,7 +146,7 @@ examples:
   ` + p.Name + ` check --format json POST https://chatgpt.com/backend-api/codex/responses`,
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "header", Usage: "give the request a header, `'NAME: VALUE'` (repeatable)"},
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "print text or json"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "print as `FORMAT`: text or json"},
 		},
 		Action: p.runCheck,
 	}

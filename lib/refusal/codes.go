@@ -15,7 +15,6 @@ const (
 	PathNotAllowed     Code = "path_not_allowed"
 	AmbiguousPath      Code = "ambiguous_path"
 	ForeignCredential  Code = "foreign_credential"
-	DummyMisused       Code = "dummy_misused"
 	CleartextRefused   Code = "cleartext_refused"
 	AddressProhibited  Code = "address_prohibited"
 	SecretInRequest    Code = "secret_in_request"
@@ -84,11 +83,10 @@ func Table() []Entry { return table[:] }
 var table = [...]Entry{
 	{HostNotAllowed, http.StatusForbidden, denied, true, false, "The filter does not allow this host and port. The operator adds it to allow in pipelock.toml, or a route to bottle.toml."},
 	{NoRoute, http.StatusForbidden, denied, true, false, "No egress route names this host and port. The operator adds a route to bottle.toml."},
-	{MethodNotAllowed, http.StatusForbidden, denied, true, false, "The route names its methods, and this is not one of them."},
+	{MethodNotAllowed, http.StatusForbidden, denied, true, false, "The route names its methods, and this is not one of them; or the method is TRACE, which asks the origin to repeat what it was sent."},
 	{PathNotAllowed, http.StatusForbidden, denied, true, false, "The route names its path prefixes, and the path is under none of them."},
 	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a path rule. Send the plain path."},
 	{ForeignCredential, http.StatusForbidden, denied, true, false, "The request carries a credential that is not this bottle's dummy, on a route that takes no other."},
-	{DummyMisused, http.StatusForbidden, denied, true, false, "The request carries this bottle's dummy to a route that it does not belong to."},
 	{CleartextRefused, http.StatusForbidden, denied, true, false, "http:// to a route that carries a credential. Use https://."},
 	{AddressProhibited, http.StatusForbidden, "destination_ip_prohibited", true, false, "The name resolves to a private, loopback, link-local, metadata or otherwise special address. The operator permits a network with allow_addresses, or one destination with connect_to."},
 	{SecretInRequest, http.StatusForbidden, denied, true, false, "The filter found a secret in the request. Remove it; the message says where it stands."},

@@ -1,6 +1,5 @@
 // Package stage is what the four programs share, so that a flag, an exit code
-// or a message has one spelling: the command-line frame, listening, readiness,
-// signals and logging.
+// or a message has one spelling: help, version, errors, hints and exit codes.
 //
 // stdout carries data only; all talk goes to stderr as
 //
