@@ -23,8 +23,10 @@ const (
 	// mostCoded is the largest compressed body, as sent: it is always judged
 	// whole, since its bytes cannot be matched to what they decode to.
 	mostCoded = 16 << 20
-	// mostHeld bounds what all bodies that are being judged whole may take.
+	// mostHeld bounds what all bodies that are being judged whole may take;
+	// small ones do not count, so that they never wait behind large ones.
 	mostHeld = 64 << 20
+	small    = 64 << 10
 )
 
 // held is the memory budget of bodies that are judged whole.
@@ -58,12 +60,13 @@ func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error 
 			return tooLarge(most)
 		}
 	}
-	if err := f.held.Acquire(req.Context(), size); err != nil {
-		return err // the client went away while it waited
+	if size > small {
+		if err := f.held.Acquire(req.Context(), size); err != nil {
+			return err // the client went away while it waited
+		}
+		// Given back when the exchange ends: until then the transport may read.
+		context.AfterFunc(req.Context(), func() { f.held.Release(size) })
 	}
-	// Given back when the exchange ends: until then the transport may read.
-	context.AfterFunc(req.Context(), func() { f.held.Release(size) })
-
 	var buf bytes.Buffer
 	if req.ContentLength > 0 {
 		buf.Grow(int(req.ContentLength) + bytes.MinRead)
