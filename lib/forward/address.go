@@ -70,7 +70,7 @@ func checkAddress(addr netip.Addr, allowed []netip.Prefix) error {
 func ParsePrefixes(texts []string) ([]netip.Prefix, error) {
 	out := make([]netip.Prefix, 0, len(texts))
 	for _, t := range texts {
-		if addr, err := netip.ParseAddr(t); err == nil {
+		if addr, err := netip.ParseAddr(t); err == nil && addr.Zone() == "" { // "fe80::1%x/64" is an address with a zone
 			out = append(out, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
 			continue
 		}

@@ -10,7 +10,8 @@ import (
 
 // ConnectTo sends connections for one destination to another, as curl's
 // --connect-to does. TLS names are not changed by it. The operator's word is
-// final: the address it names is not checked against the prohibited networks.
+// final: the host it names as HOST2 is not checked against the prohibited
+// networks.
 type ConnectTo struct {
 	fromHost string // "" is any
 	fromPort uint16 // 0 is any

@@ -50,17 +50,19 @@ func (d *Dialer) Dial(ctx context.Context, a authority.Authority) (net.Conn, err
 	return d.direct(ctx, a)
 }
 
-// direct dials the origin itself, after the operator's redirection. An address
-// that the operator named is not checked.
+// direct dials the origin itself, after the operator's redirection. The address
+// of a host that the operator redirects to is not checked; where only the port
+// is changed, the host is still the agent's choice.
 func (d *Dialer) direct(ctx context.Context, a authority.Authority) (net.Conn, error) {
 	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
-	to, redirected := a, false
+	to, named := a, false
 	for _, c := range d.ConnectTo {
-		if to, redirected = c.apply(a); redirected {
+		if redirected, ok := c.apply(a); ok {
+			to, named = redirected, c.toHost != ""
 			break
 		}
 	}
-	if !redirected {
+	if !named {
 		// Control runs after resolution and before connect, on the address that
 		// is really dialled: a name cannot be resolved twice to two answers.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error {

@@ -139,7 +139,7 @@ func (n *NextHop) handshake(c net.Conn, a authority.Authority, pseudonym string)
 		}
 		return &prefixConn{Conn: c, prefix: early}, nil
 	}
-	return nil, n.refused(res, a)
+	return nil, n.refused(c, res, a)
 }
 
 func (n *NextHop) broken(err error) error {
@@ -151,11 +151,13 @@ func (n *NextHop) broken(err error) error {
 
 // refused passes on another stage's refusal with its code and message; from a
 // foreign proxy there is only the status.
-func (n *NextHop) refused(res *http.Response, a authority.Authority) error {
+func (n *NextHop) refused(c net.Conn, res *http.Response, a authority.Authority) error {
 	const mostBody = 16 << 10
 	body := make([]byte, 0, 1024)
 	if res.ContentLength != 0 {
-		// A body that does not come in time only costs the reason.
+		// A body that does not come in time only costs the reason; a client that
+		// waits for its refusal may give up for good.
+		c.SetReadDeadline(time.Now().Add(time.Second))
 		body, _ = io.ReadAll(io.LimitReader(res.Body, mostBody))
 	}
 	if r := refusal.Parse(body); r != nil {
@@ -163,10 +165,14 @@ func (n *NextHop) refused(res *http.Response, a authority.Authority) error {
 		return r
 	}
 	if res.StatusCode == http.StatusProxyAuthRequired {
-		return refusal.New(refusal.NextHopAuth, "the next proxy in the chain wants a login; the operator puts it into next_hop").Because(fmt.Errorf("next hop %v: 407", n))
+		return n.wantsLogin()
 	}
 	if res.StatusCode >= 500 {
 		return refusal.New(refusal.ConnectFailed, "the next proxy in the chain could not reach %s (status %d)", a, res.StatusCode).Because(fmt.Errorf("next hop %v: status %d", n, res.StatusCode))
 	}
 	return refusal.New(refusal.NextHopRefused, "the next proxy in the chain refused %s (status %d)", a, res.StatusCode).Because(fmt.Errorf("next hop %v: status %d", n, res.StatusCode))
+}
+
+func (n *NextHop) wantsLogin() *refusal.Refusal {
+	return refusal.New(refusal.NextHopAuth, "the next proxy in the chain wants a login; the operator puts it into next_hop").Because(fmt.Errorf("next hop %v: 407", n))
 }

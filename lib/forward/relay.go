@@ -31,6 +31,9 @@ func (e *Engine) newRelay(g *generation) *httputil.ReverseProxy {
 		FlushInterval: time.Millisecond,
 		ErrorLog:      e.serverLog,
 		ModifyResponse: func(res *http.Response) error {
+			if res.StatusCode == http.StatusProxyAuthRequired && res.Request.URL.Scheme == "http" && g.dialer.NextHop != nil {
+				return g.dialer.NextHop.wantsLogin() // of this stage, not of the agent
+			}
 			// The agent cannot reach an alternative service except around the proxy.
 			res.Header.Del("Alt-Svc")
 			if g.policy.Response == nil {
