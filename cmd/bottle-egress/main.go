@@ -72,11 +72,11 @@ func load(c *cli.Context, path string) (*proxy.Loaded, error) {
 		}
 	}
 	routes, err := config.Routes(file, func(name string) (string, bool) {
-		if v, ok := os.LookupEnv(name); ok {
+		// The file was named for this; a variable may be left over from anywhere.
+		if v, ok := env[name]; ok {
 			return v, true
 		}
-		v, ok := env[name]
-		return v, ok
+		return os.LookupEnv(name)
 	})
 	if err != nil {
 		return nil, err

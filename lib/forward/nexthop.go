@@ -32,7 +32,7 @@ func ParseNextHop(s string) (*NextHop, error) {
 	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" {
-			return nil, fmt.Errorf("parse next_hop: no path after unix:")
+			return nil, fmt.Errorf("parse next_hop: unix: names no path")
 		}
 		return &NextHop{network: "unix", address: path}, nil
 	}

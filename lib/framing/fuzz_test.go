@@ -129,13 +129,13 @@ func FuzzAgreesWithNetHTTP(f *testing.F) {
 
 // agrees returns the violation that the guard finds in input.
 func agrees(t *testing.T, input []byte, piece uint8) *Violation {
-	deliver := func(c cut) ([]byte, error, *Violation) {
+	deliver := func(c cut) ([]byte, *Violation, error) {
 		guard, out, err := collect(input, Limits{MaxHeadBytes: 8 << 10}, c)
-		return out, err, guard.Violation()
+		return out, guard.Violation(), err
 	}
-	out, err, v := deliver(cut{1 << 20, 1 << 20})
+	out, v, err := deliver(cut{1 << 20, 1 << 20})
 	for _, c := range []cut{{1, 1}, {int(piece) + 1, 64}, {64, int(piece) + 1}} {
-		out2, err2, v2 := deliver(c)
+		out2, v2, err2 := deliver(c)
 		require.Equal(t, out, out2, c)
 		require.Equal(t, err, err2, c)
 		require.Equal(t, v, v2, c)

@@ -62,7 +62,7 @@ func (l *Listen) UnmarshalText(text []byte) error {
 	s := string(text)
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" || strings.ContainsAny(path, "\x00\n") {
-			return fmt.Errorf("%q needs a path after unix:", s)
+			return fmt.Errorf("%q names no path", s)
 		}
 		*l = Listen{"unix", path}
 		return nil
