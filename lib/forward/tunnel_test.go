@@ -62,6 +62,7 @@ func TestPassthroughIsBetweenTheAgentAndTheOriginAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "POST origin.test /x "+res.Proto+"|body", readAll(t, res))
 		c.CloseIdleConnections()
+		w.records(map[bool]int{false: 2, true: 4}[http2])
 	})
 	rs := w.records(4)
 	for i, r := range rs {
@@ -137,7 +138,7 @@ func TestPassthroughLooksAtTheServerName(t *testing.T) {
 			got <- b
 		})
 		w.connectTo("other.test:443:"+w.origin.Listener.Addr().String(), ":443:"+spy)
-		o.Limits.Handshake = time.Second
+		o.Limits.Handshake = 500 * time.Millisecond
 	})
 	w.host = "other.test:443" // for works
 	for _, tc := range []struct {
