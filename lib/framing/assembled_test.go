@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,14 +110,16 @@ func TestServerNeverAnswersByItself(t *testing.T) {
 	require.Greater(t, responses, 1_000)
 }
 
-// closing is a script that tells when it is closed.
+// closing is a script that tells when it is closed. Like any net.Conn it may
+// be closed twice, by the server and by the connection's own goroutine.
 type closing struct {
 	script
+	once   sync.Once
 	closed chan struct{}
 }
 
 func (c *closing) Close() error {
-	close(c.closed)
+	c.once.Do(func() { close(c.closed) })
 	return nil
 }
 
