@@ -19,6 +19,14 @@ func found(f dlp.Finding, where, location string) *refusal.Refusal {
 
 // scanHead judges everything of a request but its body.
 func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
+	if fs := f.rules.Scan([]byte(req.Method)); fs != nil {
+		return found(fs[0], "method", "the method")
+	}
+	for name := range req.Trailer { // announced before the body; the values come after it
+		if fs := f.rules.Scan([]byte(name)); fs != nil {
+			return found(fs[0], "header", "the name of a trailer")
+		}
+	}
 	uri := []byte(req.URL.RequestURI())
 	if fs := f.rules.Scan(uri); fs != nil {
 		return found(fs[0], "URL", "URL")

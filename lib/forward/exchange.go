@@ -69,7 +69,7 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 }
 
 func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
-	x := &Exchange{ID: newID(), start: time.Now(), method: req.Method, proto: req.Proto}
+	x := &Exchange{ID: newID(), start: time.Now(), method: shortMethod(req.Method), proto: req.Proto}
 	if violationOf(req, t) != nil {
 		x.method = "" // req is the guard's; the client's method was not read
 	}
@@ -81,6 +81,16 @@ func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
 		x.Upgrade, x.proto = "websocket", "websocket"
 	}
 	return x
+}
+
+// shortMethod bounds what an agent can write into log and audit by way of the
+// method.
+func shortMethod(m string) string {
+	const longest = 20 // the registry's longest is UPDATEREDIRECTREF
+	if len(m) > longest {
+		return m[:longest] + "…"
+	}
+	return m
 }
 
 // newID returns 60 random bits: enough to find one request in one log.

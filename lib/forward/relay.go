@@ -86,8 +86,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.x.up.Add(int64(n))
 	if err == io.EOF && b.out.Trailer != nil {
-		for k, v := range b.in.Trailer {
-			b.out.Trailer[k] = v
+		for k := range b.out.Trailer { // what the policy has left of those announced
+			b.out.Trailer[k] = b.in.Trailer[k]
 		}
 	}
 	return n, err

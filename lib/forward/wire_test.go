@@ -300,3 +300,31 @@ func TestRecordOfAnUnreadableHeadNamesNoMethod(t *testing.T) {
 	require.Equal(t, 400, r.Status)
 	require.Empty(t, r.Method, "not the one of the guard's stand-in")
 }
+
+func TestTrailersThatWereNotAnnouncedOrAreStrippedDoNotPass(t *testing.T) {
+	seen := make(chan http.Header, 2)
+	p := allowAll()
+	p.Strip = requestFunc(func(req *http.Request) error {
+		delete(req.Trailer, "Authorization")
+		return nil
+	})
+	w := newWorld(t, p, http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		io.Copy(io.Discard, req.Body)
+		seen <- req.Trailer
+	}))
+	for _, announced := range []string{"X-Sum, Authorization", "X-Sum"} {
+		c := w.tunnel()
+		res := exchange(t, c, "POST / HTTP/1.1\r\nHost: origin.test\r\nTransfer-Encoding: chunked\r\nTrailer: "+announced+"\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nAuthorization: Bearer smuggled\r\n\r\n")
+		require.Equal(t, 200, res.StatusCode)
+		require.Equal(t, http.Header{"X-Sum": {"1"}}, <-seen, announced)
+	}
+}
+
+func TestLongMethodIsCutInLogAndAudit(t *testing.T) {
+	w := newWorld(t, allowAll(), http.HandlerFunc(echo))
+	long := strings.Repeat("M", 5000)
+	res := exchange(t, w.tunnel(), long+" / HTTP/1.1\r\nHost: origin.test\r\n\r\n")
+	require.Equal(t, 200, res.StatusCode)
+	require.Equal(t, strings.Repeat("M", 20)+"…", w.records(1)[0].Method)
+	require.NotContains(t, w.log.String(), long)
+}

@@ -57,6 +57,25 @@ func otherCredential(h http.Header) string {
 	return ""
 }
 
+// overrides returns the name of a header in h by which some servers take
+// another method or path than the request line's, if r has a rule about that,
+// or "".
+func overrides(h http.Header, r *Route) string {
+	var names []string
+	if r.Methods != nil {
+		names = append(names, "X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
+	}
+	if len(r.paths) > 0 {
+		names = append(names, "X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Forwarded-Uri", "X-Forwarded-Prefix")
+	}
+	for _, name := range names {
+		if _, ok := h[name]; ok {
+			return name
+		}
+	}
+	return ""
+}
+
 // stripCredentials removes everything that could be a login from h. This is
 // the line after which nothing of the agent's identity is left.
 func stripCredentials(h http.Header) {

@@ -58,6 +58,9 @@ func (j judge) ModifyRequest(req *http.Request) error {
 	if r.Methods != nil && !slices.Contains(r.Methods, req.Method) {
 		return refusal.New(refusal.MethodNotAllowed, "the route to %s allows %s only", x.Destination, strings.Join(r.Methods, ", "))
 	}
+	if name := overrides(req.Header, r); name != "" {
+		return refusal.New(refusal.MethodNotAllowed, "%s can change what the request asks for, and the route to %s has a rule about that; send it without", name, x.Destination)
+	}
 	switch ok, err := r.paths.Match(req.URL.EscapedPath()); {
 	case err != nil:
 		return refusal.New(refusal.AmbiguousPath, "the path can be read in two ways, and the route to %s has a path rule; send it without dot segments, empty segments or encoded slashes", x.Destination)
@@ -101,9 +104,11 @@ func (j judge) wantsCredential(h http.Header, r *Route, a authority.Authority) (
 
 type strip struct{}
 
-// ModifyRequest removes every credential that the agent sent.
+// ModifyRequest removes every credential that the agent sent, or announced to
+// send after the body: a name that is not in Trailer does not get through.
 func (strip) ModifyRequest(req *http.Request) error {
 	stripCredentials(req.Header)
+	stripCredentials(req.Trailer)
 	return nil
 }
 

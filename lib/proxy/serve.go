@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 	"net"
 	"net/netip"
 	"os"
@@ -32,6 +34,9 @@ func (p *Program) serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	// net/http's client writes bytes that an origin sent unasked to the standard
+	// logger, and an origin may have repeated a credential there.
+	stdlog.SetOutput(io.Discard)
 	l, config, err := p.load(c)
 	if err != nil {
 		return err
