@@ -34,6 +34,7 @@ package dlp
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Rule says which credential is found, and how. The exported fields document it; a Rule that was not made by this
@@ -52,13 +53,21 @@ type Options struct {
 	// Exempt is asked about each match before it is reported; true means that this value is inert and no finding. It
 	// must neither change nor keep value, and must be safe for concurrent use. Nil exempts nothing.
 	Exempt func(rule string, value []byte) bool
+
+	// Depth is how many encodings inside each other are undone before matching, such as base64 in hex; single escapes in
+	// them are undone beside. 0 means 3, less than 0 that bytes are matched as they are.
+	Depth int
 }
+
+const defaultDepth = 3
 
 // Rules is a compiled set of rules. It is immutable and safe for concurrent use.
 type Rules struct {
 	auto   automaton
 	names  []string
 	exempt func(rule string, value []byte) bool
+	depth  int
+	idle   *sync.Pool // of Streams, for Scan
 }
 
 // Compile builds the automaton for rules. It fails for a rule without a name or a pattern, for a name used twice and for
@@ -67,7 +76,11 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	if len(rules) == 0 {
 		return nil, errors.New("compile rules: no rules given")
 	}
-	r := &Rules{exempt: opts.Exempt}
+	r := &Rules{exempt: opts.Exempt, depth: opts.Depth}
+	if r.depth == 0 {
+		r.depth = defaultDepth
+	}
+	r.idle = &sync.Pool{New: func() any { return r.NewStream() }}
 	seen := make(map[string]bool, len(rules))
 	var keywords []keyword
 	classes := map[class]*class{}
@@ -96,15 +109,26 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	return r, nil
 }
 
-// Scan returns the findings in b, ascending and not overlapping; nil when there are none. It copies nothing and
-// allocates only for findings. The findings are those that a [Stream] fed with b would return.
+// Scan returns the findings in b, ascending and not overlapping; nil when there are none. It allocates only for findings
+// and what encodings hide. The findings are those that a [Stream] fed with b would return.
 func (r *Rules) Scan(b []byte) []Finding {
-	e := engine{rules: r}
-	e.run(b, true)
-	return e.found
+	s := r.idle.Get().(*Stream)
+	defer r.idle.Put(s)
+	s.Reset()
+	var all []Finding
+	for len(b) > 0 {
+		n := min(len(b), MaxHeld)
+		_, found := s.Scan(b[:n])
+		all = append(all, found...)
+		b = b[n:]
+	}
+	return append(all, s.Finish()...)
 }
 
-// NewStream returns a Stream at offset 0. It owns about 32 KiB.
+// NewStream returns a Stream at offset 0. It owns about 32 KiB, and more while it undoes encodings.
 func (r *Rules) NewStream() *Stream {
-	return &Stream{engine: engine{rules: r}, buf: make([]byte, 0, window), first: -1}
+	s := &Stream{engine: engine{rules: r, report: r.depth > 0}, buf: make([]byte, 0, window)}
+	s.view = newView(s)
+	s.Reset()
+	return s
 }

@@ -15,6 +15,12 @@ type engine struct {
 	cand candidate
 	open bool // cand waits for more bytes
 
+	// start holds the offset in the raw stream of each byte of a decoded window; nil in the raw stream itself.
+	start []int64
+	// broken are the keywords whose candidate ended at what may be an escape, if report is set.
+	broken []cue
+	report bool
+
 	// How far the last run of one class reaches. Candidates that start inside it (eyJeyJeyJ…) need not walk it again,
 	// or a hostile body could make the scan quadratic.
 	runClass     *class
@@ -41,16 +47,20 @@ const (
 // run scans win on from where it stopped and appends to e.found. eof says that nothing follows win.
 func (e *engine) run(win []byte, eof bool) {
 	a := &e.rules.auto
+	next, accepts := a.next, a.accepts
 	for {
 		if e.open && !e.judge(win, eof) {
 			return
 		}
 		e.open = false
 		state, pos, hit := e.state, e.pos, false
-		for pos < len(win) && !hit {
-			state = a.next[state+uint32(a.column[win[pos]])]
+		for _, c := range win[pos:] {
+			state = next[state+uint32(a.column[c])]
 			pos++
-			hit = state >= a.accepts
+			if state >= accepts {
+				hit = true
+				break
+			}
 		}
 		e.state, e.pos = state, pos
 		if !hit {
@@ -74,10 +84,14 @@ func (e *engine) slide(n int) {
 	e.cand.from -= n
 	e.runFrom -= n
 	e.end -= n
+	for i := range e.broken {
+		e.broken[i].from -= n
+		e.broken[i].at -= n
+	}
 }
 
 func (e *engine) reset() {
-	*e = engine{rules: e.rules, found: e.found[:0]}
+	*e = engine{rules: e.rules, found: e.found[:0], broken: e.broken[:0], report: e.report}
 }
 
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
@@ -88,8 +102,14 @@ func (e *engine) judge(win []byte, eof bool) bool {
 		k := &hits[e.cand.hit]
 		switch e.advance(k, win, eof) {
 		case more:
-			return false
+			if !e.tooLong(len(win) - 1) {
+				return false
+			}
+			continue
 		case no:
+			continue
+		}
+		if e.tooLong(e.cand.from - 1) {
 			continue
 		}
 		// The last step ended at cand.from.
@@ -98,6 +118,7 @@ func (e *engine) judge(win []byte, eof bool) bool {
 		if k.pattern.check != nil {
 			var ok bool
 			if from, to, ok = k.pattern.check(match); !ok {
+				e.breaks(win, e.cand.from)
 				continue
 			}
 		}
@@ -112,6 +133,21 @@ func (e *engine) judge(win []byte, eof bool) bool {
 		return true
 	}
 	return true
+}
+
+// tooLong reports whether a decoded candidate that reaches to last takes more of the raw stream than may be held.
+func (e *engine) tooLong(last int) bool {
+	return e.start != nil && last > e.cand.start && e.start[last]-e.start[e.cand.start] > MaxHeld-maxMargin
+}
+
+// maxMargin is what is held beside a decoded candidate: the begin of an escape, the unsampled end of a run.
+const maxMargin = 256
+
+// breaks notes that the candidate ended at win[at], if its rest may be escaped.
+func (e *engine) breaks(win []byte, at int) {
+	if e.report && at < len(win) && mayEscape[win[at]] {
+		e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos})
+	}
 }
 
 // advance takes the candidate through the steps of its pattern.
@@ -131,6 +167,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 			return more
 		}
 		if end-c.from < s.min || s.check != nil && !s.check(win[c.start:end]) {
+			e.breaks(win, end)
 			return no
 		}
 		c.from = end

@@ -6,11 +6,15 @@ import "fmt"
 type Finding struct {
 	Rule       string // Rule.Name
 	Start, End int64  // the value's bytes are [Start, End) of the stream
+	Encoding   string // what was undone to see it, the outermost first: "percent", "base64>json"; empty: nothing
 	Sample     string // at most the first four bytes, unprintable ones as '.', and "…"
 }
 
-// String says which rule matched and where: "github-token at 17-57 (ghp_…)".
+// String says which rule matched and where: "github-token at 17-57 (ghp_…)", "… (ghp_…, base64)".
 func (f Finding) String() string {
+	if f.Encoding != "" {
+		return fmt.Sprintf("%s at %d-%d (%s, %s)", f.Rule, f.Start, f.End, f.Sample, f.Encoding)
+	}
 	return fmt.Sprintf("%s at %d-%d (%s)", f.Rule, f.Start, f.End, f.Sample)
 }
 

@@ -54,7 +54,7 @@ var forgeTokens = []row{
 var forgeAssignments = []assignment{
 	{"snyk-token", "Snyk API token", "snyk_token|snyk_api_token", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", "https://docs.snyk.io/snyk-api/authentication-for-api", "", nil},
 	{"codecov-token", "Codecov upload token", "codecov_token", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", "https://docs.codecov.com/docs/codecov-tokens", "", nil},
-	{"docker-config-auth", "user and password in Docker's config.json", `"auth":`, "[A-Za-z0-9+/]{16,400}", "https://docs.docker.com/reference/cli/docker/login/", "base64 of user:password", func(v []byte) bool { return base64Of(v, userAndPassword) }},
+	{"docker-config-auth", "user and password in Docker's config.json", `"auth":|"auth\":`, "[A-Za-z0-9+/]{16,400}", "https://docs.docker.com/reference/cli/docker/login/", "base64 of user:password", func(v []byte) bool { return base64Of(v, userAndPassword) }},
 }
 
 // userAndPassword reports whether b is printable text with a colon and something on either side.

@@ -18,7 +18,7 @@ const (
 // infraTokens are those of clouds, databases, secret stores and monitoring.
 var infraTokens = []row{
 	{"google-oauth-refresh-token", "Google OAuth refresh token", "1//0", "<u>{40,200}", "https://developers.google.com/identity/protocols/oauth2#size", "", nil},
-	{"gcp-service-account-key-id", "key of a Google service account's JSON", `private_key_id": "|private_key_id":"`, "<h>{40}", "https://cloud.google.com/iam/docs/keys-create-delete", "", nil},
+	{"gcp-service-account-key-id", "key of a Google service account's JSON", `private_key_id": "|private_key_id":"|private_key_id\": \"|private_key_id\":\"`, "<h>{40}", "https://cloud.google.com/iam/docs/keys-create-delete", "", nil},
 	{"aws-session-token", "AWS session token", "IQoJb3JpZ2lu|FwoGZXIvYXdz", "[A-Za-z0-9+/=]{200,2000}", awsIDs, "", nil},
 	{"aws-mws-key", "Amazon MWS auth token", "amzn.mws.", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", gitleaksRules, "", nil},
 	{"azure-annotated-key", "Azure key with Microsoft's signature, from it on", "JQQJ99", "[A-Za-z0-9+/]{22,30}", annotatedKeys, "", nil},

@@ -1,10 +1,16 @@
 package dlp
 
+import (
+	"cmp"
+	"slices"
+)
+
 // MaxHeld is how many bytes a match can take, and so the most that a [Stream] holds back.
 const MaxHeld = 16 << 10
 
-// lookBehind is how much of the window is kept before what is held, for precededBy.
-const lookBehind = escapeLen
+// lookBehind is how much of the window is kept before what is held: for precededBy, and for the begin of what an escape
+// that comes next may hide.
+const lookBehind = cueRun + escapeLen
 
 // window is the size of a Stream's memory: what may be held, what is looked at before it, and as much room for new
 // bytes, so that moving the held bytes to the front stays a small part of the work.
@@ -17,10 +23,23 @@ const keptFindings = 64
 // is constant, apart from the findings of one call. It is for one goroutine at a time; the zero value is not usable, see
 // [Rules.NewStream].
 type Stream struct {
-	engine engine
+	engine engine // over the bytes as they are
+	sniff  sniffer
 	buf    []byte
 	fed    int64
-	first  int64 // Start of the first finding, -1 before it
+
+	// view is the stream with its escapes and encodings undone, where there are any. It follows the engine and the
+	// sniffer, so that what it is given depends on the bytes alone.
+	view   *view
+	active bool
+	viewed int // the window is in view up to here
+	until  int // and will be up to here
+
+	queued  []Finding // not yet known to be the first at their place
+	found   []Finding // what the last call returned
+	end     int64     // of the last finding returned
+	first   int64     // Start of the first finding, -1 before it
+	settled int64
 }
 
 // Scan takes the next bytes of the stream; it does not keep p.
@@ -31,7 +50,7 @@ type Stream struct {
 //
 // found are the findings that these bytes decided, ascending, not overlapping; valid until the next call on s.
 func (s *Stream) Scan(p []byte) (clean int64, found []Finding) {
-	s.engine.found = s.engine.found[:0]
+	s.found = s.found[:0]
 	s.fed += int64(len(p))
 	for len(p) > 0 {
 		if len(s.buf) == cap(s.buf) {
@@ -39,52 +58,178 @@ func (s *Stream) Scan(p []byte) (clean int64, found []Finding) {
 		}
 		n := copy(s.buf[len(s.buf):cap(s.buf)], p)
 		s.buf, p = s.buf[:len(s.buf)+n], p[n:]
-		s.engine.run(s.buf, false)
+		s.advance(false)
+		s.settle()
 	}
-	return s.clean(s.note(s.engine.found))
+	if s.first >= 0 {
+		return s.first, s.found
+	}
+	clean = s.settled
+	for i := range s.queued {
+		clean = min(clean, s.queued[i].Start)
+	}
+	return clean, s.found
 }
 
 // Finish says that the stream has ended, and returns the findings that the end decided. If there are none and there were
 // none before, all of the stream is clean. Afterwards only Reset and Settled may be called.
 func (s *Stream) Finish() []Finding {
-	s.engine.found = s.engine.found[:0]
-	s.engine.run(s.buf, true)
-	s.engine.state, s.engine.pos, s.engine.open = 0, len(s.buf), false
-	return s.note(s.engine.found)
+	s.found = s.found[:0]
+	s.advance(true)
+	if s.active {
+		s.view.finish()
+		s.active = false
+	}
+	s.settled = s.fed
+	s.emit()
+	return s.found
 }
 
 // Settled returns how many bytes of the stream are decided for good: every finding that overlaps them has been returned.
 // Unlike Scan's clean it goes on past findings, for callers that only report, or that replace what was found.
-func (s *Stream) Settled() int64 {
-	return s.engine.base + int64(s.engine.held())
-}
+func (s *Stream) Settled() int64 { return s.settled }
 
 // Reset makes s ready for another stream, at offset 0.
 func (s *Stream) Reset() {
-	if cap(s.engine.found) > keptFindings {
-		s.engine.found = nil
+	for _, list := range []*[]Finding{&s.engine.found, &s.queued, &s.found} {
+		if cap(*list) > keptFindings {
+			*list = nil
+		}
+		*list = (*list)[:0]
 	}
 	s.engine.reset()
-	s.buf, s.fed, s.first = s.buf[:0], 0, -1
+	s.sniff = sniffer{cues: s.sniff.cues[:0]}
+	s.view.begin(nil)
+	s.active, s.viewed, s.until = false, 0, 0
+	s.buf, s.fed, s.end, s.first, s.settled = s.buf[:0], 0, 0, -1, 0
 }
 
-func (s *Stream) note(found []Finding) []Finding {
-	if s.first < 0 && len(found) > 0 {
-		s.first = found[0].Start
+func (s *Stream) depth() int { return s.engine.rules.depth }
+
+func (s *Stream) queue(f Finding) { s.queued = append(s.queued, f) }
+
+// advance searches what is new in the window.
+func (s *Stream) advance(eof bool) {
+	s.engine.found = s.engine.found[:0]
+	s.engine.run(s.buf, eof)
+	s.queued = append(s.queued, s.engine.found...)
+	if s.depth() <= 0 {
+		return
 	}
-	return found
-}
-
-func (s *Stream) clean(found []Finding) (int64, []Finding) {
-	if s.first >= 0 {
-		return s.first, found
+	s.sniff.seek(s.buf, eof)
+	s.sniff.cues = append(s.sniff.cues, s.engine.broken...)
+	s.engine.broken = s.engine.broken[:0]
+	if len(s.sniff.cues) > 0 || s.active {
+		s.look(eof)
 	}
-	return s.Settled(), found
 }
 
-// slide drops what is settled from the front of the window, but for the bytes that precededBy may ask for.
+// look feeds the view what the cues point at.
+func (s *Stream) look(eof bool) {
+	limit := min(s.engine.pos, s.sniff.pos)
+	if eof {
+		limit = len(s.buf)
+	}
+	slices.SortFunc(s.sniff.cues, func(a, b cue) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
+	cues := s.sniff.cues
+	for {
+		if !s.active {
+			if len(cues) == 0 || cues[0].at > limit {
+				break
+			}
+			s.activate(cues[0])
+			cues = cues[1:]
+		}
+		for len(cues) > 0 && cues[0].at <= limit && cues[0].at <= s.until {
+			s.until = max(s.until, cues[0].at+cueReach)
+			cues = cues[1:]
+		}
+		stop := min(s.until, limit)
+		for ; s.viewed < stop; s.viewed++ {
+			at := s.engine.base + int64(s.viewed)
+			s.view.push(symbol{c: s.buf[s.viewed], start: at, end: at + 1})
+		}
+		if s.until > limit {
+			break
+		}
+		if s.view.idle() {
+			s.active = false
+		} else {
+			s.until += cueReach
+		}
+	}
+	s.sniff.cues = s.sniff.cues[:copy(s.sniff.cues, cues)]
+}
+
+// activate begins to view the window at a cue.
+func (s *Stream) activate(c cue) {
+	var context [escapeLen]symbol
+	n := min(escapeLen, c.from)
+	for i := range n {
+		at := s.engine.base + int64(c.from-n+i)
+		context[i] = symbol{c: s.buf[c.from-n+i], start: at, end: at + 1}
+	}
+	s.view.begin(context[:n])
+	s.active, s.viewed, s.until = true, c.from, c.at+cueReach
+}
+
+// held returns the index of the first byte that may still be part of a finding to come.
+func (s *Stream) held() int {
+	at := s.engine.held()
+	if s.depth() <= 0 {
+		return at
+	}
+	at = min(at, s.sniff.held(len(s.buf)))
+	for _, c := range s.sniff.cues {
+		at = min(at, c.from)
+	}
+	if s.active {
+		at = min(at, s.viewed)
+		if h := s.view.held(); h < s.engine.base+int64(at) {
+			at = int(h - s.engine.base)
+		}
+	}
+	return max(at, 0)
+}
+
+// settle computes what is decided, and returns the findings there.
+func (s *Stream) settle() {
+	s.settled = max(s.settled, s.engine.base+int64(s.held()))
+	s.emit()
+}
+
+// emit moves the queued findings that are decided to found, without those that overlap an earlier one.
+func (s *Stream) emit() {
+	if len(s.queued) == 0 {
+		return
+	}
+	slices.SortFunc(s.queued, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.Rule, b.Rule))
+	})
+	n := 0
+	for ; n < len(s.queued) && s.queued[n].Start < s.settled; n++ {
+		f := s.queued[n]
+		if f.Start < s.end {
+			continue
+		}
+		s.found, s.end = append(s.found, f), f.End
+		if s.first < 0 {
+			s.first = f.Start
+		}
+	}
+	s.queued = s.queued[:copy(s.queued, s.queued[n:])]
+}
+
+// slide drops what is settled from the front of the window, but for the bytes that may be asked for.
 func (s *Stream) slide() {
-	n := max(0, s.engine.held()-lookBehind)
+	n := s.held()
+	if s.active {
+		n = min(n, s.viewed)
+	}
+	n = max(0, n-lookBehind)
 	s.buf = s.buf[:copy(s.buf, s.buf[n:])]
 	s.engine.slide(n)
+	s.sniff.slide(n)
+	s.viewed -= n
+	s.until -= n
 }

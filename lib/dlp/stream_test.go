@@ -158,7 +158,7 @@ func TestACandidateThatGoesOnIsDroppedAtItsBound(t *testing.T) {
 	require.Zero(t, clean)
 	require.Empty(t, found)
 	clean, _ = s.Scan([]byte(strings.Repeat("0", 100)))
-	require.EqualValues(t, jwtHeaderMax+93, clean)
+	require.EqualValues(t, jwtHeaderMax+93-cueRun, clean, "only the end of the run is held, which may yet be base64 of text")
 }
 
 func TestStreamGoesOnPastFindings(t *testing.T) {
@@ -199,7 +199,7 @@ func TestResetForgets(t *testing.T) {
 	token := newMaker(32).github()
 	s.Scan([]byte(token[:20]))
 	s.Reset()
-	clean, found := s.Scan([]byte(token[20:] + " " + token))
+	clean, found := s.Scan([]byte(token[20:] + " " + token + "."))
 	require.Len(t, found, 1)
 	require.EqualValues(t, 21, found[0].Start)
 	require.EqualValues(t, 21, clean)
