@@ -2,6 +2,7 @@ package filter
 
 import (
 	"net/http"
+	"strings"
 
 	"bottle/lib/authority"
 	"bottle/lib/dlp"
@@ -23,8 +24,8 @@ func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
 		return found(fs[0], "method", "the method")
 	}
 	for name := range req.Trailer { // announced before the body; the values come after it
-		if fs := f.rules.Scan([]byte(name)); fs != nil {
-			return found(fs[0], "header", "the name of a trailer")
+		if err := scanName(f.rules, name, "trailer"); err != nil {
+			return err
 		}
 	}
 	uri := []byte(req.URL.RequestURI())
@@ -59,6 +60,9 @@ func (f *Filter) scanTrailer(req *http.Request) error {
 }
 
 func scanField(rules *dlp.Rules, name string, values []string, where string) error {
+	if err := scanName(rules, name, where); err != nil {
+		return err
+	}
 	for _, v := range values {
 		// Some rules want the name beside the value.
 		line := make([]byte, 0, 256)
@@ -72,6 +76,21 @@ func scanField(rules *dlp.Rules, name string, values []string, where string) err
 			location = "the name of a " + where
 		}
 		return found(fs[0], where, location)
+	}
+	return nil
+}
+
+// shortest is less than the length of any secret.
+const shortest = 16
+
+// scanName judges a field's name, in the lower case that HTTP/2 sends: net/http
+// shows it with other capitals, which hide the secret from the rules.
+func scanName(rules *dlp.Rules, name, where string) error {
+	if len(name) < shortest {
+		return nil
+	}
+	if fs := rules.Scan([]byte(strings.ToLower(name))); fs != nil {
+		return found(fs[0], where, "the name of a "+where)
 	}
 	return nil
 }
