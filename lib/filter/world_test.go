@@ -220,7 +220,7 @@ func (w *world) do(c *http.Client, req *http.Request) (*http.Response, string) {
 func (w *world) refused(c *http.Client, req *http.Request, status int, code refusal.Code) refusal.PayloadError {
 	w.t.Helper()
 	res, body := w.do(c, req)
-	require.Equal(w.t, status, res.StatusCode, body)
+	require.Equal(w.t, status, res.StatusCode, "%.200s", body)
 	var p refusal.Payload
 	require.NoError(w.t, json.Unmarshal([]byte(body), &p), body)
 	require.Equal(w.t, code, p.Error.Code, body)
