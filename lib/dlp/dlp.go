@@ -105,7 +105,10 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 			}
 		}
 	}
-	r.auto = newAutomaton(keywords)
+	var err error
+	if r.auto, err = newAutomaton(keywords); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
 	return r, nil
 }
 

@@ -55,7 +55,7 @@ func (e *engine) run(win []byte, eof bool) {
 		e.open = false
 		state, pos, hit := e.state, e.pos, false
 		for _, c := range win[pos:] {
-			state = next[state+uint32(a.column[c])]
+			state = uint32(next[state+uint32(a.column[c])])
 			pos++
 			if state >= accepts {
 				hit = true

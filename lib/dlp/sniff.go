@@ -21,8 +21,8 @@ type sniffer struct {
 	pos     int    // it has read the window up to here
 	run     int    // where the current run of runChar began
 	n       int    // its characters; 0: there is none
-	line    int    // of them, those on this line
-	due     int    // characters until the next sample
+	line    int    // how many there were when this line began
+	due     int    // how many there are at the next sample
 	high    uint64 // traits of the last characters
 	seen    uint64 // traits of all since the last sample
 	wrapped bool
@@ -31,63 +31,58 @@ type sniffer struct {
 
 // seek reads win on. eof says that nothing follows win.
 func (s *sniffer) seek(win []byte, eof bool) {
-	for s.pos < len(win) {
-		if runChar[win[s.pos]] != noValue {
-			s.chars(win)
+	pos, n, due, high, seen := s.pos, s.n, s.due, s.high, s.seen
+	for pos < len(win) {
+		t := traits[win[pos]]
+		if t < noRunChar {
+			high = high<<1&(lanes&^carried) | t&lanes
+			seen |= t
+			n++
+			pos++
+			if n < due {
+				continue
+			}
+			if couldBeText(high, seen) && text(win, pos, n) {
+				s.cues = append(s.cues, cue{max(s.run, pos-cueRun), pos})
+			}
+			due, seen = n+sampleStep, 0
 			continue
 		}
-		c := win[s.pos]
-		if cueLead[c] {
-			hides, more := hides(win, s.pos)
+		if t > noRunChar {
+			hides, more := hides(win, pos)
 			if more && !eof {
-				return
+				break
 			}
 			if hides {
-				from := s.pos - cueBack
-				if s.n > 0 {
-					from = min(from, max(s.run, s.pos-cueRun))
+				from := pos - cueBack
+				if n > 0 {
+					from = min(from, max(s.run, pos-cueRun))
 				}
-				s.cues = append(s.cues, cue{max(from, 0), s.pos + 1})
+				s.cues = append(s.cues, cue{max(from, 0), pos + 1})
 			}
 		}
-		switch {
-		case s.n == 0:
-		case (c == '\n' || c == '\r') && (s.line >= wrapAfter || s.wrapped):
-			s.wrapped, s.line = true, 0
-		case (c == ' ' || c == '\t') && s.wrapped && s.line == 0:
-		default:
-			s.n, s.line, s.wrapped = 0, 0, false
+		if n > 0 && s.goesOn(win[pos], n) {
+			pos++
+			continue
 		}
-		s.pos++
+		pos++
+		n, due, seen, s.run, s.line, s.wrapped = 0, sampleChars, 0, pos, 0, false
 	}
+	s.pos, s.n, s.due, s.high, s.seen = pos, n, due, high, seen
 }
 
-// chars reads the characters of a run.
-func (s *sniffer) chars(win []byte) {
-	if s.n == 0 {
-		s.run, s.due = s.pos, sampleChars
-	}
-	piece := win[s.pos:min(len(win), s.pos+s.due)]
-	high, seen := s.high, s.seen
-	n := len(piece)
-	for i, c := range piece {
-		t := traits[c]
-		if t&noRunChar != 0 {
-			n = i
-			break
+// goesOn reports whether the run of n characters may go on behind c, on another line.
+func (s *sniffer) goesOn(c byte, n int) bool {
+	switch c {
+	case '\n', '\r':
+		if n-s.line >= wrapAfter || s.wrapped {
+			s.wrapped, s.line = true, n
+			return true
 		}
-		high = high<<1&(lanes&^carried) | t&lanes
-		seen |= t
+	case ' ', '\t':
+		return s.wrapped && s.line == n
 	}
-	s.high, s.seen = high, seen
-	s.pos, s.n, s.line, s.due = s.pos+n, s.n+n, s.line+n, s.due-n
-	if s.due > 0 {
-		return
-	}
-	s.due, s.seen = sampleStep, 0
-	if couldBeText(high, seen) && text(win, s.pos, s.n) {
-		s.cues = append(s.cues, cue{max(s.run, s.pos-cueRun), s.pos})
-	}
+	return false
 }
 
 // A byte of text has its highest bit clear. Where the characters of base64 stand in groups of four, that bit is bit 5 of
@@ -100,6 +95,7 @@ const (
 	noHex     = 1 << 60
 	noBase32  = 1 << 61
 	noRunChar = 1 << 62
+	leads     = 1 << 63
 )
 
 // traits says of each byte what it has in the lanes, and what it is not.
@@ -108,6 +104,9 @@ var traits = func() (t [256]uint64) {
 		v := uint64(runChar[c])
 		if v == noValue {
 			t[c] = noRunChar
+			if cueLead[c] {
+				t[c] |= leads
+			}
 			continue
 		}
 		t[c] = v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
