@@ -5,6 +5,7 @@
 //
 //	bottle-pipelock --config pipelock.toml
 //	bottle-pipelock check METHOD URL
+//	bottle-pipelock scan [FILE|-]
 //
 // A host that is not in allow is refused before its name is resolved. Tunnels
 // to hosts in tls_passthrough are relayed unread, once their TLS server name is
@@ -42,7 +43,8 @@ func app() *cli.App {
 examples:
   bottle-pipelock --config .bottle/pipelock/pipelock.toml
   bottle-pipelock --config pipelock.toml check GET https://api.github.com/user`,
-		Load: load,
+		Load:     load,
+		Commands: []*cli.Command{scanCommand()},
 	}
 	return p.App()
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"bottle/lib/dlp"
+	"bottle/lib/filter"
+	"bottle/lib/stage"
+)
+
+// scanCommand is the filter's scanner for a file or a pipe.
+func scanCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "scan",
+		Usage:     "look for secrets in a file or in standard input",
+		UsageText: filter.Stage + " scan [--rules FILE] [FILE|-]",
+		Description: `Prints one line of JSON for each secret: the rule, the byte range, what was undone
+to see it (base64, percent, json, ...) and a masked sample, never the value.
+Reads a stream of any size in constant memory. Exit status: 0 none found,
+3 some found, 2 the input or the rules cannot be read.
+
+examples:
+  git diff | ` + filter.Stage + ` scan
+  ` + filter.Stage + ` scan --rules .gitleaks.toml dump.sql`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "rules", Usage: "use the rules in `FILE`, in gitleaks' format, beside the built-in ones", EnvVars: stage.Env(filter.Stage, "scan-rules")},
+		},
+		Action: runScan,
+	}
+}
+
+// hit is a line of scan's output.
+type hit struct {
+	Rule     string `json:"rule"`
+	Start    int64  `json:"start"`              // byte range in the input
+	End      int64  `json:"end"`                // one past the last
+	Encoding string `json:"encoding,omitempty"` // what was undone, the outermost first, joined by ">"
+	Sample   string `json:"sample"`
+}
+
+func runScan(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return stage.Misuse(stage.Hint(errors.New("scan: want one FILE or -"), "see "+filter.Stage+" scan --help"))
+	}
+	rules, err := scanRules(c.String("rules"))
+	if err != nil {
+		return stage.Misuse(err)
+	}
+	in, size := c.App.Reader, int64(0)
+	if name := c.Args().First(); name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return stage.Misuse(fmt.Errorf("scan: %w", err))
+		}
+		defer f.Close()
+		if st, err := f.Stat(); err == nil {
+			size = st.Size()
+		}
+		in = f
+	}
+	p := newProgress(c.App.ErrWriter, size)
+	n, err := scan(rules, in, c.App.Writer, p)
+	p.end()
+	switch {
+	case err != nil:
+		return stage.Misuse(fmt.Errorf("scan: %w", err))
+	case n == 1:
+		return stage.Refused(errors.New("scan: 1 secret found"))
+	case n > 0:
+		return stage.Refused(fmt.Errorf("scan: %d secrets found", n))
+	}
+	return nil
+}
+
+func scanRules(_ string) (*dlp.Rules, error) {
+	return dlp.Compile(dlp.Builtin(), dlp.Options{})
+}
+
+// scan writes a line for each finding in r and returns how many there are.
+func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress) (int, error) {
+	stream, out, n := rules.NewStream(), json.NewEncoder(w), 0
+	out.SetEscapeHTML(false)
+	print := func(found []dlp.Finding) error {
+		for _, f := range found {
+			if err := out.Encode(hit{f.Rule, f.Start, f.End, f.Encoding, f.Sample}); err != nil {
+				return fmt.Errorf("write: %w", err)
+			}
+			n++
+		}
+		return nil
+	}
+	chunk := make([]byte, 64<<10)
+	for {
+		got, err := r.Read(chunk)
+		_, found := stream.Scan(chunk[:got])
+		if werr := print(found); werr != nil {
+			return n, werr
+		}
+		p.add(got)
+		if err == io.EOF {
+			return n, print(stream.Finish())
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// progress tells a person at a terminal how far the scan is, and nobody else.
+type progress struct {
+	w          io.Writer // nil: nobody looks
+	done, size int64
+	next       time.Time
+	shown      bool
+}
+
+const progressEvery = time.Second
+
+func newProgress(w io.Writer, size int64) *progress {
+	p := &progress{size: size, next: time.Now().Add(progressEvery)}
+	if f, ok := w.(*os.File); ok {
+		if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
+			p.w = w
+		}
+	}
+	return p
+}
+
+func (p *progress) add(n int) {
+	p.done += int64(n)
+	if p.w == nil || time.Now().Before(p.next) {
+		return
+	}
+	p.next, p.shown = time.Now().Add(progressEvery), true
+	if p.size > 0 {
+		fmt.Fprintf(p.w, "\r%d of %d MB (%d%%)", p.done>>20, p.size>>20, min(100*p.done/p.size, 100))
+	} else {
+		fmt.Fprintf(p.w, "\r%d MB", p.done>>20)
+	}
+}
+
+// end wipes the line.
+func (p *progress) end() {
+	if p.shown {
+		fmt.Fprintf(p.w, "\r%40s\r", "")
+	}
+}
