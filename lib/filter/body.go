@@ -2,13 +2,10 @@ package filter
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
-
-	"golang.org/x/sync/semaphore"
 
 	"bottle/lib/decode"
 	"bottle/lib/dlp"
@@ -23,16 +20,7 @@ const (
 	// mostCoded is the largest compressed body, as sent: it is always judged
 	// whole, since its bytes cannot be matched to what they decode to.
 	mostCoded = 16 << 20
-	// mostHeld bounds what all bodies that are being judged whole may take;
-	// small ones do not count, so that they never wait behind large ones.
-	mostHeld = 64 << 20
-	small    = 64 << 10
 )
-
-// held is the memory budget of bodies that are judged whole.
-type held struct{ *semaphore.Weighted }
-
-func newHeld() *held { return &held{semaphore.NewWeighted(mostHeld)} }
 
 // scanBody judges the body of req, or arranges for it to be judged while it
 // flows.
@@ -60,12 +48,9 @@ func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error 
 			return tooLarge(most)
 		}
 	}
-	if size > small {
-		if err := f.held.Acquire(req.Context(), size); err != nil {
-			return err // the client went away while it waited
-		}
-		// Given back when the exchange ends: until then the transport may read.
-		context.AfterFunc(req.Context(), func() { f.held.Release(size) })
+	claim, err := f.held.claim(req.Context(), size)
+	if err != nil {
+		return err // the client went away while it waited
 	}
 	var buf bytes.Buffer
 	if req.ContentLength > 0 {
@@ -78,6 +63,7 @@ func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error 
 	if n > most {
 		return tooLarge(most)
 	}
+	claim.keep(n)
 	req.Body.Close()
 	// As sent first: a header of gzip or a skippable frame of zstd carries bytes
 	// that no decoder shows.
@@ -92,7 +78,7 @@ func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error 
 	if err := f.scanTrailer(req); err != nil {
 		return err
 	}
-	req.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
+	req.Body = &heldBody{src: bytes.NewReader(buf.Bytes()), claim: claim}
 	return nil
 }
 
