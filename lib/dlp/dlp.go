@@ -45,7 +45,8 @@ type Rule struct {
 	Source  string // URL of the format's description
 	Check   string // the structural check, in one line
 
-	patterns []pattern // tried in order, the first that matches wins
+	patterns   []pattern // tried in order, the first that matches wins
+	expression *expression
 }
 
 // Options change what a set of rules reports.
@@ -63,11 +64,13 @@ const defaultDepth = 3
 
 // Rules is a compiled set of rules. It is immutable and safe for concurrent use.
 type Rules struct {
-	auto   automaton
-	names  []string
-	exempt func(rule string, value []byte) bool
-	depth  int
-	idle   *sync.Pool // of Streams, for Scan
+	auto  automaton
+	names []string
+
+	expressions expressions
+	exempt      func(rule string, value []byte) bool
+	depth       int
+	idle        *sync.Pool // of Streams, for Scan
 }
 
 // Compile builds the automaton for rules. It fails for a rule without a name or a pattern, for a name used twice and for
@@ -90,11 +93,15 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 			return nil, fmt.Errorf("compile rules: rule %d has no name", i)
 		case seen[rule.Name]:
 			return nil, fmt.Errorf("compile rules: two rules are named %q", rule.Name)
-		case len(rule.patterns) == 0:
+		case len(rule.patterns) == 0 && rule.expression == nil:
 			return nil, fmt.Errorf("compile rules: rule %q has no pattern", rule.Name)
 		}
 		seen[rule.Name] = true
 		r.names = append(r.names, rule.Name)
+		if rule.expression != nil {
+			r.expressions.all = append(r.expressions.all, *rule.expression)
+			r.expressions.rules = append(r.expressions.rules, i)
+		}
 		for j := range rule.patterns {
 			p := &rule.patterns[j]
 			if err := p.validate(); err != nil {
@@ -107,6 +114,9 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	}
 	var err error
 	if r.auto, err = newAutomaton(keywords); err != nil {
+		return nil, fmt.Errorf("compile rules: %w", err)
+	}
+	if err := r.expressions.compile(); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	return r, nil

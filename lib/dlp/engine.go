@@ -15,6 +15,8 @@ type engine struct {
 	cand candidate
 	open bool // cand waits for more bytes
 
+	block int // expressions were matched up to here
+
 	// start holds the offset in the raw stream of each byte of a decoded window; nil in the raw stream itself.
 	start []int64
 	// broken are the keywords whose candidate ended at what may be an escape, if report is set.
@@ -44,8 +46,16 @@ const (
 	more // the window ends before this can be told
 )
 
-// run scans win on from where it stopped and appends to e.found. eof says that nothing follows win.
+// run searches win on from where it stopped and appends to e.found. eof says that nothing follows win.
 func (e *engine) run(win []byte, eof bool) {
+	e.match(win, eof)
+	if len(e.rules.expressions.all) > 0 {
+		e.blocks(win, eof)
+	}
+}
+
+// match scans win on from where it stopped and appends to e.found. eof says that nothing follows win.
+func (e *engine) match(win []byte, eof bool) {
 	a := &e.rules.auto
 	next, accepts := a.next, a.accepts
 	for {
@@ -73,7 +83,11 @@ func (e *engine) run(win []byte, eof bool) {
 // held returns the index of the first byte that may still belong to a finding to come. An open candidate starts within
 // the automaton's depth, as its keyword is a suffix of what the state stands for.
 func (e *engine) held() int {
-	return e.pos - int(e.rules.auto.depth[e.state/e.rules.auto.width])
+	at := e.pos - int(e.rules.auto.depth[e.state/e.rules.auto.width])
+	if len(e.rules.expressions.all) > 0 {
+		at = min(at, e.block)
+	}
+	return at
 }
 
 // slide drops the first n bytes of the window.
@@ -84,6 +98,7 @@ func (e *engine) slide(n int) {
 	e.cand.from -= n
 	e.runFrom -= n
 	e.end -= n
+	e.block -= n
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n

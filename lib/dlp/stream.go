@@ -10,7 +10,7 @@ const MaxHeld = 16 << 10
 
 // lookBehind is how much of the window is kept before what is held: for precededBy, and for the begin of what an escape
 // that comes next may hide.
-const lookBehind = cueRun + escapeLen
+const lookBehind = cueRun + escapeLen + blockBefore
 
 // window is the size of a Stream's memory: what may be held, what is looked at before it, and as much room for new
 // bytes, so that moving the held bytes to the front stays a small part of the work.
@@ -153,6 +153,7 @@ func (s *Stream) look(eof bool) {
 			break
 		}
 		if s.view.idle() {
+			s.view.finish()
 			s.active = false
 		} else {
 			s.until += cueReach

@@ -58,7 +58,7 @@ func (v *view) begin(context []symbol) {
 	for _, x := range context {
 		v.append(x)
 	}
-	v.engine.pos, v.searched = len(v.buf), len(v.buf)
+	v.engine.pos, v.engine.block, v.searched = len(v.buf), len(v.buf), len(v.buf)
 }
 
 // push takes the next byte of v's source.
@@ -173,6 +173,7 @@ func (v *view) finish() {
 	v.runs.end(v)
 	v.work(true)
 	v.engine.state, v.engine.pos, v.engine.open = 0, len(v.buf), false
+	v.engine.block = len(v.buf)
 }
 
 // idle reports whether nothing in v is waiting for more. It searches first.
