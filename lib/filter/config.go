@@ -1,7 +1,10 @@
 package filter
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 
 	"golang.org/x/time/rate"
 
@@ -85,7 +88,11 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	}
 	var statusPatterns []authority.Pattern
 	out.status = map[authority.Pattern]int{}
-	for text, status := range c.RefusalStatus {
+	for _, text := range slices.SortedFunc(maps.Keys(c.RefusalStatus), func(a, b string) int {
+		at := func(t string) int { return f.Line(tomlfile.Key("refusal_status", t)) }
+		return cmp.Compare(at(a), at(b))
+	}) {
+		status := c.RefusalStatus[text]
 		key := tomlfile.Key("refusal_status", text)
 		p, err := authority.ParsePattern(text)
 		if err != nil {
@@ -94,6 +101,9 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 		}
 		if status < 400 || status > 499 || status == http.StatusTooManyRequests {
 			complain(key, "%d is not a status from 400 to 499 other than 429", status)
+		}
+		if _, twice := out.status[p]; twice {
+			complain(key, "the host has an entry already")
 		}
 		statusPatterns = append(statusPatterns, p)
 		out.status[p] = status
@@ -135,12 +145,14 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 // Intercepts reports whether any allowed host is not passed through, so that
 // the stage needs a CA.
 func (c *Config) Intercepts() bool {
-	through := map[string]bool{}
+	through := map[authority.Pattern]bool{}
 	for _, t := range c.TLSPassthrough {
-		through[t] = true
+		if p, err := authority.ParsePattern(t); err == nil {
+			through[p] = true
+		}
 	}
 	for _, t := range c.Allow {
-		if !through[t] {
+		if p, err := authority.ParsePattern(t); err != nil || !through[p] {
 			return true
 		}
 	}
