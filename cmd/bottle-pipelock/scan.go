@@ -79,8 +79,17 @@ func runScan(c *cli.Context) error {
 	return nil
 }
 
-func scanRules(_ string) (*dlp.Rules, error) {
-	return dlp.Compile(dlp.Builtin(), dlp.Options{})
+// scanRules are the built-in rules, and those of the file at path unless it is empty.
+func scanRules(path string) (*dlp.Rules, error) {
+	rules := dlp.Builtin()
+	if path != "" {
+		more, err := dlp.ReadRules(path)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, more...)
+	}
+	return dlp.Compile(rules, dlp.Options{})
 }
 
 // scan writes a line for each finding in r and returns how many there are.

@@ -19,7 +19,7 @@ import (
 
 func TestScanScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Files: scanScripts(t),
+		Dir: "testdata/scan",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":   exits,
 			"planted": planted,
@@ -28,18 +28,7 @@ func TestScanScripts(t *testing.T) {
 	})
 }
 
-func scanScripts(t *testing.T) []string {
-	entries, err := os.ReadDir("testdata/script")
-	require.NoError(t, err)
-	var files []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "scan_") {
-			files = append(files, "testdata/script/"+e.Name())
-		}
-	}
-	require.NotEmpty(t, files)
-	return files
-}
+// The scripts have a folder of their own: they run the program inside the test, where the streams can be searched.
 
 // exits CODE [<FILE] ARGUMENTS... runs the program and wants this exit code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
