@@ -77,15 +77,29 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 		problems = append(problems, e)
 		return e
 	}
+	complainFlag := func(flag string, err error) {
+		problems = append(problems, &tomlfile.Error{File: flag, Message: err.Error(), Err: err})
+	}
 	d := &forward.Dialer{}
 	var err error
 	if d.NextHop, err = forward.ParseNextHop(s.NextHop); err != nil {
-		complain("next_hop", "%w", err)
+		if o.nextHopSet {
+			complainFlag("--next-hop", err)
+		} else {
+			complain("next_hop", "%w", err)
+		}
 	}
-	for i, text := range append(append([]string{}, o.connectTo...), s.ConnectTo...) {
+	for _, text := range o.connectTo {
 		ct, err := forward.ParseConnectTo(text)
 		if err != nil {
-			complain(tomlfile.Index("connect_to", i-len(o.connectTo)), "%w", err)
+			complainFlag("--connect-to", err)
+		}
+		d.ConnectTo = append(d.ConnectTo, ct)
+	}
+	for i, text := range s.ConnectTo {
+		ct, err := forward.ParseConnectTo(text)
+		if err != nil {
+			complain(tomlfile.Index("connect_to", i), "%w", err)
 		}
 		d.ConnectTo = append(d.ConnectTo, ct)
 	}
@@ -96,8 +110,18 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 		complain("allow_addresses", "%w", err)
 	}
 	c.Dialer = d
-	if c.UpstreamRoots, err = s.roots(f, o.upstreamCA); err != nil {
+	if c.UpstreamRoots, err = systemRoots(len(s.UpstreamCA) + len(o.upstreamCA)); err != nil {
 		complain("upstream_ca", "%w", err)
+	}
+	for i, name := range s.UpstreamCA {
+		if err := addRoots(c.UpstreamRoots, f.Resolve(name)); err != nil {
+			complain(tomlfile.Index("upstream_ca", i), "%w", err)
+		}
+	}
+	for _, name := range o.upstreamCA {
+		if err := addRoots(c.UpstreamRoots, name); err != nil {
+			complainFlag("--upstream-ca", err)
+		}
 	}
 	for name, v := range map[string]int64{
 		"header_bytes": int64(s.Limits.HeaderBytes), "connections": int64(s.Limits.Connections), "header_timeout": int64(s.Limits.HeaderTimeout),
@@ -119,30 +143,29 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 	return c, tomlfile.Join(problems...)
 }
 
-// roots returns the system's roots and the operator's.
-func (s *Settings) roots(f *tomlfile.File, more []string) (*x509.CertPool, error) {
-	var files []string
-	for _, name := range s.UpstreamCA {
-		files = append(files, f.Resolve(name))
-	}
-	files = append(files, more...)
+// systemRoots returns the system's roots; a system without any needs others.
+func systemRoots(others int) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
+	if err == nil {
+		return pool, nil
+	}
+	if others == 0 {
+		err = fmt.Errorf("system roots: %w", err)
+	} else {
+		err = nil
+	}
+	return x509.NewCertPool(), err
+}
+
+func addRoots(pool *x509.CertPool, name string) error {
+	data, err := os.ReadFile(name)
 	if err != nil {
-		if len(files) == 0 {
-			return nil, fmt.Errorf("system roots: %w", err)
-		}
-		pool = x509.NewCertPool()
+		return err
 	}
-	for _, name := range files {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if !pool.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", name)
-		}
+	if !pool.AppendCertsFromPEM(data) {
+		return fmt.Errorf("%s holds no PEM certificate", name)
 	}
-	return pool, nil
+	return nil
 }
 
 // ParseDestination reads the URL of a check command: scheme, authority and the
