@@ -43,17 +43,20 @@ func (p *Program) serve(c *cli.Context) error {
 	}
 	s := l.Settings
 	auditPath := s.AuditLog
-	if auditPath != "" && !c.IsSet("audit-log") {
+	if auditPath != "" && c.String("audit-log") == "" {
 		auditPath = l.File.Resolve(auditPath)
 	}
 	records, err := audit.Open(auditPath)
 	if err != nil {
+		if c.String("audit-log") != "" {
+			return stage.Misuse(fmt.Errorf("--audit-log: %w", err))
+		}
 		return stage.Misuse(l.File.Errorf("audit_log", "%w", err))
 	}
 	defer records.Close()
 	listener, err := listen(s.Listen, c.Bool("allow-remote"))
 	if err != nil {
-		if c.IsSet("listen") {
+		if c.String("listen") != "" {
 			return stage.Misuse(fmt.Errorf("--listen: %w", err))
 		}
 		return stage.Misuse(l.File.Errorf("listen", "%w", err).WithHint("stop what listens there, or choose another address with --listen"))
@@ -118,6 +121,9 @@ func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.
 	}
 	if l.Settings.Listen != before.Listen || l.Settings.AuditLog != before.AuditLog {
 		log.Warn("listen and audit_log change at a restart only")
+	}
+	if l.Settings.Limits.Engine() != before.Limits.Engine() {
+		log.Warn("limits change at a restart only, but for requests_per_minute")
 	}
 	engine.Swap(config)
 	log.Info("reloaded", "config", l.File.Path())
