@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -162,6 +163,9 @@ func (n *NextHop) refused(c net.Conn, res *http.Response, a authority.Authority)
 	}
 	if r := refusal.Parse(body); r != nil {
 		r.Status = 0
+		if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && n > 0 {
+			r.RetryAfter = time.Duration(min(n, 3600)) * time.Second
+		}
 		return r
 	}
 	if res.StatusCode == http.StatusProxyAuthRequired {

@@ -255,6 +255,18 @@ func TestNextStagesRefusalIsPassedOnWithItsCode(t *testing.T) {
 	}
 }
 
+func TestNextStagesRateLimitIsPassedOnWithItsWait(t *testing.T) {
+	next := newWorld(t, &forward.Policy{Tunnel: func(a authority.Authority) forward.Verdict {
+		r := refusal.New(refusal.RateLimited, "too many requests")
+		r.RetryAfter = 7 * time.Second
+		return forward.Verdict{Refusal: r}
+	}}, http.HandlerFunc(echo))
+	w := newWorld(t, allowAll(), http.HandlerFunc(echo), throughHop("http://"+next.proxy))
+	res := exchange(t, w.tunnel(), "GET / HTTP/1.1\r\nHost: origin.test\r\n\r\n")
+	refusalIn(t, res, 429, refusal.RateLimited)
+	require.Equal(t, "7", res.Header.Get("Retry-After"))
+}
+
 func TestNextHopOfCleartextMayWantALogin(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	addr := hop(t, asked, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n", nil)

@@ -104,6 +104,11 @@ func (e *Engine) connect(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 		t.upstream = up
+	} else if _, err := gen.leaf(a.Host); err != nil {
+		// Made now, and told here: in the handshake it would look to the client
+		// like any other.
+		refuse(err)
+		return
 	}
 	client, err := e.accept(w)
 	if err != nil {

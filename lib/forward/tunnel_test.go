@@ -436,6 +436,13 @@ func TestTunnelsShareSessionTickets(t *testing.T) {
 	require.Equal(t, []bool{false, true}, resumed)
 }
 
+func TestHostThatTheCAMayNotVouchForIsRefusedAtOnce(t *testing.T) {
+	w := newWorld(t, allowAll(), http.HandlerFunc(echo))
+	_, res := w.connect("elsewhere.test:443")
+	refusalIn(t, res, 500, refusal.InternalError)
+	require.Contains(t, w.log.String(), "outside the CA's name constraints", "the operator learns why")
+}
+
 func TestAgentThatDoesNotTrustTheCAIsLogged(t *testing.T) {
 	w := newWorld(t, allowAll(), http.HandlerFunc(echo))
 	c, _ := w.connect(w.host)
