@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"bottle/lib/decode"
 	"bottle/lib/dlp"
@@ -30,10 +32,10 @@ func (f *Filter) scanBody(req *http.Request, x *forward.Exchange) error {
 	}
 	coding := strings.Join(req.Header["Content-Encoding"], ", ")
 	if coding != "" && !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-		return f.judgeWhole(req, coding, mostCoded)
+		return f.judgeWhole(req, x, coding, mostCoded)
 	}
 	if req.ContentLength > 0 && req.ContentLength <= mostWhole {
-		return f.judgeWhole(req, "", mostWhole)
+		return f.judgeWhole(req, x, "", mostWhole)
 	}
 	req.Body = &flowingBody{src: req.Body, req: req, x: x, filter: f, stream: f.rules.NewStream()}
 	return nil
@@ -41,30 +43,17 @@ func (f *Filter) scanBody(req *http.Request, x *forward.Exchange) error {
 
 // judgeWhole reads the body, judges it as sent and decoded, and puts the very
 // bytes back.
-func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error {
-	size := most
-	if req.ContentLength >= 0 {
-		if size = req.ContentLength; size > most {
-			return tooLarge(most)
-		}
-	}
-	claim, err := f.held.claim(req.Context(), size)
-	if err != nil {
-		return err // the client went away while it waited
-	}
-	var buf bytes.Buffer
-	if req.ContentLength > 0 {
-		buf.Grow(int(req.ContentLength) + bytes.MinRead)
-	}
-	n, err := io.Copy(&buf, io.LimitReader(req.Body, most+1))
-	if err != nil {
-		return err
-	}
-	if n > most {
+func (f *Filter) judgeWhole(req *http.Request, x *forward.Exchange, coding string, most int64) error {
+	if req.ContentLength > most {
 		return tooLarge(most)
 	}
-	claim.keep(n)
-	req.Body.Close()
+	claim := f.held.claim(req.Context())
+	buf, err := readWhole(req, x, claim, most)
+	if err != nil {
+		claim.close()
+		return err
+	}
+	claim.keep(int64(buf.Len()))
 	// As sent first: a header of gzip or a skippable frame of zstd carries bytes
 	// that no decoder shows.
 	if fs := f.rules.Scan(buf.Bytes()); fs != nil {
@@ -80,6 +69,38 @@ func (f *Filter) judgeWhole(req *http.Request, coding string, most int64) error 
 	}
 	req.Body = &heldBody{src: bytes.NewReader(buf.Bytes()), claim: claim}
 	return nil
+}
+
+// readWhole reads the body into memory that the claim covers, in bounded time.
+func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64) (*bytes.Buffer, error) {
+	if err := x.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	if n := req.ContentLength; n > 0 && n <= small {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	for {
+		n, err := io.CopyN(&buf, req.Body, 32<<10)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, refusal.New(refusal.BodyTimeout, "the body did not arrive within %d s", int(bodyTime.Seconds()))
+		case err != nil && err != io.EOF:
+			return nil, &forward.BodyError{Err: err}
+		case int64(buf.Len()) > most:
+			return nil, tooLarge(most)
+		case err == io.EOF:
+			req.Body.Close()
+			return &buf, x.SetReadDeadline(time.Time{})
+		}
+		if n > 0 && !claim.grow(req.Context(), int64(buf.Len())) {
+			return nil, busy()
+		}
+	}
+}
+
+func busy() *refusal.Refusal {
+	return refusal.New(refusal.FilterBusy, "the filter is judging too many large bodies at once; try again, or send fewer at a time")
 }
 
 func tooLarge(most int64) error {

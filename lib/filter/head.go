@@ -89,8 +89,11 @@ func scanName(rules *dlp.Rules, name, where string) error {
 	if len(name) < shortest {
 		return nil
 	}
-	if fs := rules.Scan([]byte(strings.ToLower(name))); fs != nil {
-		return found(fs[0], where, "the name of a "+where)
+	// And in capitals, in which HTTP/1 may have sent it.
+	for _, spelling := range []string{strings.ToLower(name), strings.ToUpper(name)} {
+		if fs := rules.Scan([]byte(spelling)); fs != nil {
+			return found(fs[0], where, "the name of a "+where)
+		}
 	}
 	return nil
 }

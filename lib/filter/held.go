@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -14,32 +15,70 @@ const (
 	// small ones do not count, so that they never wait behind large ones.
 	mostHeld = 64 << 20
 	small    = 64 << 10
+	// longestWait bounds how long one waits for the budget, bodyTime how long a
+	// body may take to arrive that is judged whole.
+	longestWait = 5 * time.Second
+	bodyTime    = 60 * time.Second
 )
 
-// held is the memory budget of bodies that are judged whole.
+// held is the memory budget of what is being judged whole: bodies and
+// compressed WebSocket messages.
 type held struct{ *semaphore.Weighted }
 
 func newHeld() *held { return &held{semaphore.NewWeighted(mostHeld)} }
 
-// claim waits for n bytes of the budget, until ctx is done. They are given back
-// at the latest when ctx is done.
-func (h *held) claim(ctx context.Context, n int64) (*claim, error) {
-	if n <= small {
-		return &claim{}, nil
-	}
-	if err := h.Acquire(ctx, n); err != nil {
-		return nil, err
-	}
-	c := &claim{held: h, n: n}
-	context.AfterFunc(ctx, func() { c.keep(0) })
-	return c, nil
+// claim opens a claim on the budget, for nothing yet. It is given back at the
+// latest when ctx is done.
+func (h *held) claim(ctx context.Context) *claim {
+	c := &claim{held: h}
+	context.AfterFunc(ctx, c.close)
+	return c
 }
 
-// claim is a part of the budget. It is safe for concurrent use.
+// claim is a part of the budget, which grows with what has really arrived: who
+// announces much and sends nothing takes nothing. It is safe for concurrent use.
 type claim struct {
-	held *held
-	mu   sync.Mutex
-	n    int64
+	held   *held
+	mu     sync.Mutex
+	n      int64
+	closed bool
+}
+
+// step is by how much a claim grows at a time.
+const step = 256 << 10
+
+// grow makes the claim cover n bytes, waiting a while for others to give some
+// back. It reports whether it could.
+func (c *claim) grow(ctx context.Context, n int64) bool {
+	c.mu.Lock()
+	have := c.n
+	c.mu.Unlock()
+	if n <= max(have, small) {
+		return true
+	}
+	more := (n - have + step - 1) / step * step
+	ctx, cancel := context.WithTimeout(ctx, longestWait)
+	defer cancel()
+	if c.held.Acquire(ctx, more) != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed { // meanwhile; nobody would give it back
+		c.held.Release(more)
+		return false
+	}
+	c.n += more
+	return true
+}
+
+// close gives back everything for good. A claim that grows at this moment is
+// either part of it or finds the claim closed.
+func (c *claim) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.keep(0)
 }
 
 // keep gives back all but n bytes.

@@ -55,7 +55,14 @@ func (w watchWebSocket) ModifyResponse(res *http.Response) error {
 	if err != nil {
 		return refusal.New(refusal.UpgradeUnsupported, "the origin accepted a WebSocket extension that the filter cannot read").Because(err)
 	}
+	claim := w.f.held.claim(res.Request.Context())
 	res.Body = wsframe.Guard(upstream, wsframe.Options{
+		Reserve: func(total int64) bool {
+			if total == 0 {
+				claim.keep(0)
+			}
+			return claim.grow(res.Request.Context(), total)
+		},
 		Inspector: &messages{rules: w.f.rules, stream: w.f.rules.NewStream()},
 		Deflate:   deflate,
 		Refused:   func(err error) []byte { return refuseMessage(x, err) },
@@ -69,7 +76,9 @@ func refuseMessage(x *forward.Exchange, err error) []byte {
 	r, ok := errors.AsType[*refusal.Refusal](err)
 	if !ok {
 		r = refusal.New(refusal.UndecodableBody, "the filter cannot read the WebSocket message").Because(err)
-		if v, ok := errors.AsType[*wsframe.ViolationError](err); ok && v.Code == 1009 {
+		if v, ok := errors.AsType[*wsframe.ViolationError](err); ok && v.Code == 1013 {
+			r = busy()
+		} else if ok && v.Code == 1009 {
 			r = refusal.New(refusal.BodyTooLarge, "the WebSocket message is larger than the filter judges; send it in parts").Because(err)
 		}
 	}

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // steps is the order of work on one request, in the one place where it is
-// decided: judge, remove what is hop-by-hop, strip the agent's credentials,
+// decided: no TRACE, judge, remove what is hop-by-hop, strip the agent's credentials,
 // inject the real one. Judging comes first so that a refused request is
 // answered as it came; hop-by-hop removal comes before injection so that
 // "Connection: Authorization" cannot take the real credential off again.
@@ -36,6 +37,7 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	gen := e.current.Load()
 	x := e.newExchange(req, t)
 	out := &responseWriter{ResponseWriter: w, x: x}
+	x.body = http.NewResponseController(w)
 	req = WithExchange(req, x)
 	defer e.finish(x, out)
 	if req.ProtoMajor == 1 {
@@ -62,10 +64,33 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		return
 	}
 	if err := modifyRequest(gen.steps, req); err != nil {
+		if body, ok := errors.AsType[*BodyError](err); ok {
+			err = e.bodyFailed(x, violationOf(req, t), body)
+		}
 		e.refuse(out, req, x, err)
 		return
 	}
 	gen.relay.ServeHTTP(out, req)
+}
+
+// BodyError is what a policy returns when it could not read the request's body
+// to its end.
+type BodyError struct{ Err error }
+
+func (b *BodyError) Error() string { return "read body: " + b.Err.Error() }
+func (b *BodyError) Unwrap() error { return b.Err }
+
+// bodyFailed tells a body that is malformed, for which there is an answer, from
+// a client that is gone, for which there is none.
+func (e *Engine) bodyFailed(x *Exchange, v *framing.Violation, err *BodyError) error {
+	if v != nil {
+		return refusal.New(refusal.Code(v.Code), "%s", v.Message)
+	}
+	if r, ok := errors.AsType[*refusal.Refusal](err.Err); ok {
+		return r
+	}
+	e.log.Debug("client went away", "request_id", x.ID, "host", x.Destination.String(), "err", err)
+	panic(http.ErrAbortHandler)
 }
 
 func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
@@ -112,6 +137,10 @@ func (e *Engine) locate(x *Exchange, req *http.Request, t *tunnel) error {
 	}
 	if err := checkConnection(req.Header); err != nil {
 		return err
+	}
+	if !plainTarget(req.RequestURI) {
+		// HTTP/2 carries what an HTTP/1 request line cannot.
+		return refusal.New(refusal.MalformedRequest, "the URL holds a space or a control character; percent-encode it")
 	}
 	if req.URL.User != nil {
 		return refusal.New(refusal.UserinfoInURL, "the URL holds a user name or password; remove it")
@@ -162,6 +191,15 @@ func (e *Engine) locateAbsolute(x *Exchange, req *http.Request) error {
 		return refusal.New(refusal.LoopDetected, "the request came back to this stage; the operator's next_hop leads in a circle")
 	}
 	return nil
+}
+
+func plainTarget(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // violationOf returns what the framing guard of the connection found.

@@ -149,6 +149,7 @@ type Exchange struct {
 	down   atomic.Int64 // after an upgrade
 	method string
 	proto  string
+	body   *http.ResponseController // for the deadline of reading
 }
 
 // Cut records that a policy ended the exchange after it had begun: in the
@@ -168,6 +169,15 @@ func (x *Exchange) Refused() *refusal.Refusal {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.refused
+}
+
+// SetReadDeadline bounds the reading of the request's body; the zero time lifts
+// the bound. It does nothing for a request that nobody sent (see [Check]).
+func (x *Exchange) SetReadDeadline(t time.Time) error {
+	if x.body == nil {
+		return nil
+	}
+	return x.body.SetReadDeadline(t)
 }
 
 type exchangeKey struct{}

@@ -95,7 +95,7 @@ func (e *Engine) refuseWebSocket(w *responseWriter, req *http.Request, r *refusa
 // can be found.
 func unreadable(c refusal.Code) bool {
 	switch c {
-	case refusal.MalformedRequest, refusal.FramingConflict, refusal.DuplicateHost, refusal.HeaderTooLarge, refusal.HeaderTimeout, refusal.BadChunk:
+	case refusal.MalformedRequest, refusal.FramingConflict, refusal.DuplicateHost, refusal.HeaderTooLarge, refusal.HeaderTimeout, refusal.BadChunk, refusal.BodyTimeout:
 		return true
 	}
 	return false

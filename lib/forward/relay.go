@@ -117,18 +117,18 @@ func originRefusal(a authority.Authority, err error) error {
 		return refusal.New(refusal.Code(v.Code), "%s", v.Message)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return refusal.New(refusal.OriginTLSFailed, "the certificate of %s could not be verified; nothing was sent", a).Because(err)
+		return refusal.New(refusal.OriginTLSFailed, "the certificate of %s could not be verified; nothing was sent", a).Because(cause(err))
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return refusal.New(refusal.OriginTLSFailed, "%s does not speak TLS; nothing was sent", a).Because(err)
+		return refusal.New(refusal.OriginTLSFailed, "%s does not speak TLS; nothing was sent", a).Because(cause(err))
 	}
 	if _, ok := errors.AsType[tls.AlertError](err); ok || strings.Contains(err.Error(), "tls: ") {
-		return refusal.New(refusal.OriginTLSFailed, "the TLS handshake with %s did not succeed; nothing was sent", a).Because(err)
+		return refusal.New(refusal.OriginTLSFailed, "the TLS handshake with %s did not succeed; nothing was sent", a).Because(cause(err))
 	}
 	if isTimeout(err) {
-		return refusal.New(refusal.ConnectTimeout, "%s did not answer in time", a).Because(err)
+		return refusal.New(refusal.ConnectTimeout, "%s did not answer in time", a).Because(cause(err))
 	}
-	return refusal.New(refusal.OriginClosed, "%s ended the connection before it answered", a).Because(err)
+	return refusal.New(refusal.OriginClosed, "%s ended the connection before it answered", a).Because(cause(err))
 }
 
 // generation is everything that a reload replaces at once.
@@ -208,6 +208,9 @@ func newTransports(c Config, lim Limits) (http1, http2, cleartext *http.Transpor
 	http2.Protocols = new(http.Protocols)
 	http2.Protocols.SetHTTP1(true)
 	http2.Protocols.SetHTTP2(true)
+	// An agent that does not read its answers must not fill the memory: the
+	// defaults are 4 MiB for each of 250 streams.
+	http2.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 512 << 10, MaxReceiveBufferPerConnection: 4 << 20}
 
 	cleartext = base()
 	cleartext.Protocols = http1.Protocols

@@ -48,6 +48,9 @@ type judge struct{ routes *Routes }
 func (j judge) ModifyRequest(req *http.Request) error {
 	x := forward.ExchangeOf(req)
 	r := j.routes.match(x.Destination)
+	if r == nil && x.Scheme == "http" && j.routes.match(authority.Authority{Host: x.Destination.Host, Port: authority.DefaultPort}) != nil {
+		return refusal.New(refusal.CleartextRefused, "the route to %s is for https://; ask for that", x.Destination.Host)
+	}
 	if r == nil {
 		return refusal.New(refusal.NoRoute, "no route leads to %s; ask the operator to add one to bottle.toml, or do without", x.Destination)
 	}

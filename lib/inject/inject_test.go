@@ -153,7 +153,7 @@ func TestHostWithoutARouteIsRefused(t *testing.T) {
 	w := newWorld(t, fourRoutes(), nil)
 	w.refused(w.ask("GET", "https://elsewhere.test/"), 403, refusal.NoRoute, "CONNECT")
 	w.refused(w.ask("GET", "http://elsewhere.test/"), 403, refusal.NoRoute, "http://")
-	w.refused(w.ask("GET", "http://replace.test/"), 403, refusal.NoRoute, "another port of a route's host")
+	w.refused(w.ask("GET", "http://replace.test/"), 403, refusal.CleartextRefused, "the host has a route, for https://")
 	w.config.Policy = w.policy("")
 	w.engine.Swap(w.config)
 	w.refused(w.ask("GET", "https://always.test/"), 403, refusal.NoRoute, "no routes at all")

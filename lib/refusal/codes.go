@@ -21,6 +21,8 @@ const (
 	UndecodableBody    Code = "undecodable_body"
 	BodyTooLarge       Code = "body_too_large"
 	RateLimited        Code = "rate_limited"
+	FilterBusy         Code = "filter_busy"
+	BodyTimeout        Code = "body_timeout"
 	UpgradeUnsupported Code = "upgrade_unsupported"
 
 	// The request itself is not one that can be judged.
@@ -93,6 +95,8 @@ var table = [...]Entry{
 	{UndecodableBody, http.StatusForbidden, denied, true, false, "The filter cannot decode the body and will not let through what it cannot read."},
 	{BodyTooLarge, http.StatusForbidden, denied, true, false, "A compressed body or WebSocket message is larger than the filter judges in one piece. Send it uncompressed or in parts."},
 	{RateLimited, http.StatusTooManyRequests, denied, false, true, "More requests per minute to this host than the filter allows. Wait as Retry-After says."},
+	{FilterBusy, http.StatusServiceUnavailable, "proxy_internal_response", false, true, "The filter is judging as many large bodies as its memory allows. Try again, or send fewer at a time."},
+	{BodyTimeout, http.StatusRequestTimeout, badReq, false, false, "A body that the filter judges before its first byte leaves did not arrive in time."},
 	{UpgradeUnsupported, http.StatusUpgradeRequired, "http_upgrade_failed", false, false, "This upgrade cannot be relayed here. Send the request without it."},
 
 	{BadAuthority, http.StatusBadRequest, badReq, false, false, "The destination is not a host and port in plain form. CONNECT needs host:port."},

@@ -20,6 +20,9 @@ type Options struct {
 	// up to this size leaves before its end was judged. A longer one flows: what the Inspector calls clean leaves.
 	Hold int64
 
+	// Reserve, unless nil, is asked before more is held: total is how many bytes of messages the connection holds from
+	// then on, 0 when it lets go of all. False refuses the connection (1013).
+	Reserve func(total int64) bool
 	// MaxCompressed bounds compressed messages, as sent, which are always held whole; 0 means 16 MiB.
 	MaxCompressed int64
 
@@ -40,6 +43,9 @@ type Options struct {
 
 // afterRefusal is how much a refused client may send while it is waited for to close.
 const afterRefusal = 1 << 20
+
+// afterHalfClose is how long a server may go on that a client no longer talks to.
+const afterHalfClose = time.Minute
 
 // ErrRefused is what Write returns when a refused client was waited for long enough.
 var ErrRefused = errors.New("websocket connection was refused")
@@ -93,6 +99,7 @@ func Guard(upstream io.ReadWriteCloser, o Options) *Conn {
 	c.judge = judge{
 		inspector:     o.Inspector,
 		release:       c.send,
+		reserve:       o.Reserve,
 		hold:          orDefault(o.Hold, 1<<20),
 		maxCompressed: orDefault(o.MaxCompressed, 16<<20),
 	}
@@ -173,6 +180,7 @@ func (c *Conn) refuse(err error) {
 			text = AppendText(nil, payload)
 		}
 	}
+	c.judge.free()
 	c.mu.Lock()
 	c.err = err
 	c.parts = answer{text: text, close: AppendClose(nil, code, reason)}
@@ -270,17 +278,32 @@ func (c *Conn) readAnswer(p []byte) (n int, err error, ok bool) {
 	return n, nil, true
 }
 
-// CloseWrite says that the client sends no more. A message that it did not end is dropped. It fails where upstream has
-// no CloseWrite.
+// CloseWrite says that the client sends no more. A message that it did not end is dropped. Upstream is closed if it does
+// not end by itself within a minute. It fails where upstream has no CloseWrite. Not to be called while Write runs.
 func (c *Conn) CloseWrite() error {
 	if c.Err() != nil {
 		return nil
 	}
+	c.judge.drop()
 	if w, ok := c.up.(interface{ CloseWrite() error }); ok {
+		// Nobody answers pings any more; a server that does not notice must not
+		// keep the connection for ever.
+		c.mu.Lock()
+		if c.late == nil {
+			c.late = time.AfterFunc(afterHalfClose, func() { c.up.Close() })
+		}
+		c.mu.Unlock()
 		return w.CloseWrite()
 	}
 	return fmt.Errorf("close the writing side of upstream: %w", errors.ErrUnsupported)
 }
 
 // Close closes upstream.
-func (c *Conn) Close() error { return c.up.Close() }
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	if c.late != nil {
+		c.late.Stop()
+	}
+	c.mu.Unlock()
+	return c.up.Close()
+}

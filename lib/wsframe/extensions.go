@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,7 +16,8 @@ type Deflate struct {
 
 // ParseExtensions reads the Sec-WebSocket-Extensions lines of a 101 response, which say what is in force on the
 // connection. No line is the zero Deflate. Anything that is not permessage-deflate with the parameters of RFC 7692 §7.1 is
-// an error: frames would mean something that nobody here knows.
+// an error: frames would mean something that nobody here knows. The error does not quote the server, which may have
+// repeated a credential there.
 func ParseExtensions(values []string) (Deflate, error) {
 	var d Deflate
 	for element := range strings.SplitSeq(strings.Join(values, ","), ",") {
@@ -24,16 +26,16 @@ func ParseExtensions(values []string) (Deflate, error) {
 		case name == "" && params == "":
 			continue // an empty list element
 		case name != "permessage-deflate":
-			return Deflate{}, fmt.Errorf("websocket extension %q is not known", name)
+			return Deflate{}, errors.New("an extension is not known")
 		case d.Enabled:
-			return Deflate{}, fmt.Errorf("websocket extension %q is there twice", name)
+			return Deflate{}, errors.New("permessage-deflate is there twice")
 		}
 		d.Enabled = true
 		if !strings.Contains(element, ";") {
 			continue
 		}
 		if err := d.parseParameters(params); err != nil {
-			return Deflate{}, fmt.Errorf("websocket extension %q: %w", name, err)
+			return Deflate{}, fmt.Errorf("permessage-deflate: %w", err)
 		}
 	}
 	return d, nil
@@ -45,7 +47,7 @@ func (d *Deflate) parseParameters(params string) error {
 		name, value, hasValue := strings.Cut(param, "=")
 		name, value = strings.ToLower(trim(name)), trim(value)
 		if seen[name] {
-			return fmt.Errorf("parameter %q is there twice", name)
+			return errors.New("a parameter is there twice")
 		}
 		seen[name] = true
 		if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
@@ -54,7 +56,7 @@ func (d *Deflate) parseParameters(params string) error {
 		switch name {
 		case "client_no_context_takeover", "server_no_context_takeover":
 			if hasValue {
-				return fmt.Errorf("parameter %q takes no value", name)
+				return errors.New("a parameter that takes no value has one")
 			}
 			if name[0] == 'c' {
 				d.ClientNoContextTakeover = true
@@ -64,10 +66,10 @@ func (d *Deflate) parseParameters(params string) error {
 		case "client_max_window_bits", "server_max_window_bits":
 			// Both only make windows smaller, which concerns the compressing side.
 			if bits, err := strconv.Atoi(value); err != nil || bits < 8 || bits > 15 || strconv.Itoa(bits) != value {
-				return fmt.Errorf("parameter %q must be 8 to 15, not %q", name, value)
+				return errors.New("window bits are not a number from 8 to 15")
 			}
 		default:
-			return fmt.Errorf("parameter %q is not known", name)
+			return errors.New("a parameter is not known")
 		}
 	}
 	return nil

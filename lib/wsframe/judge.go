@@ -23,7 +23,7 @@ type Inspector interface {
 
 // ViolationError says that the client broke the protocol, or a limit, so that its messages cannot be judged.
 type ViolationError struct {
-	Code   uint16 // the close code that the client gets: 1002, 1007 or 1009
+	Code   uint16 // the close code that the client gets: 1002, 1007, 1009 or 1013
 	Reason string
 }
 
@@ -57,7 +57,8 @@ type judge struct {
 
 	inMessage  bool
 	compressed bool
-	closed     bool // the client's close frame has passed
+	closed     bool                   // the client's close frame has passed
+	reserve    func(total int64) bool // nil: no budget
 	held       []byte
 	heldFrame  header // the frame at the front of held
 	heldAt     int64  // how much of its payload has been released; = length: held begins with a header
@@ -116,7 +117,15 @@ func (j *judge) startFrame(h header, raw []byte) error {
 	if j.compressed && h.length > j.maxCompressed-int64(len(j.held)+len(raw)) {
 		return &ViolationError{codeTooBig, fmt.Sprintf("compressed message is longer than %d bytes", j.maxCompressed)}
 	}
-	j.held = append(j.held, raw...)
+	return j.keep(raw)
+}
+
+// keep holds p until its message is judged.
+func (j *judge) keep(p []byte) error {
+	if j.reserve != nil && !j.reserve(int64(len(j.held)+len(p))) {
+		return &ViolationError{codeTryLater, "too much is being judged at once"}
+	}
+	j.held = append(j.held, p...)
 	return nil
 }
 
@@ -169,13 +178,14 @@ func (j *judge) payload(p []byte) error {
 	}
 	j.size += int64(len(p))
 	if j.compressed {
-		j.held = append(j.held, p...)
-		return nil
+		return j.keep(p)
 	}
 	for len(p) > 0 {
 		n := min(len(p), len(j.scratch))
 		mask(j.scratch[:n], p[:n], j.cur.key, from)
-		j.held = append(j.held, p[:n]...)
+		if err := j.keep(p[:n]); err != nil {
+			return err
+		}
 		clean, err := j.inspector.Write(j.scratch[:n])
 		if err != nil {
 			return err
@@ -226,16 +236,29 @@ func (j *judge) endControl() error {
 		j.drop() // the message will not be finished
 	case j.midFrame():
 		// Some of the data frame before it is already out: it has to wait for the rest.
-		j.held = append(j.held, raw...)
+		if err := j.keep(raw); err != nil {
+			return err
+		}
 		return j.flow()
 	}
 	return j.release(raw)
+}
+
+// free lets go of what is held, of a connection whose client is refused.
+func (j *judge) free() {
+	j.held = nil
+	if j.reserve != nil {
+		j.reserve(0)
+	}
 }
 
 func (j *judge) drop() {
 	j.held, j.heldFrame, j.heldAt = j.held[:0], header{}, 0
 	if cap(j.held) > keptBuffer {
 		j.held = nil
+	}
+	if j.reserve != nil {
+		j.reserve(0)
 	}
 }
 

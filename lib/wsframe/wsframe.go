@@ -61,6 +61,7 @@ const (
 	codeInvalid   = 1007
 	codePolicy    = 1008
 	codeTooBig    = 1009
+	codeTryLater  = 1013 // registered after the RFC, with IANA
 )
 
 // maxControl is the longest payload of a control frame (RFC 6455 §5.5).
