@@ -133,7 +133,9 @@ func (e *engine) judge(win []byte, eof bool) bool {
 		if k.pattern.check != nil {
 			var ok bool
 			if from, to, ok = k.pattern.check(match); !ok {
-				e.breaks(win, e.cand.from)
+				if e.breaks(win, e.cand.from, eof) == more {
+					return false
+				}
 				continue
 			}
 		}
@@ -158,11 +160,26 @@ func (e *engine) tooLong(last int) bool {
 // maxMargin is what is held beside a decoded candidate: the begin of an escape, the unsampled end of a run.
 const maxMargin = 256
 
-// breaks notes that the candidate ended at win[at], if its rest may be escaped.
-func (e *engine) breaks(win []byte, at int) {
-	if e.report && at < len(win) && mayEscape[win[at]] {
-		e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos})
+// breaks says no to the candidate that ended at win[at], and notes it if its rest may be escaped. What ordinary JSON
+// escapes, \n and \", ends a word as well.
+func (e *engine) breaks(win []byte, at int, eof bool) verdict {
+	if !e.report || at >= len(win) || !mayEscape[win[at]] {
+		return no
 	}
+	if win[at] == '\\' {
+		if at+1 == len(win) {
+			if !eof {
+				return more
+			}
+			return no
+		}
+		switch win[at+1] {
+		case 'n', 'r', 't', 'b', 'f', '"', '\'':
+			return no
+		}
+	}
+	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos})
+	return no
 }
 
 // advance takes the candidate through the steps of its pattern.
@@ -182,8 +199,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 			return more
 		}
 		if end-c.from < s.min || s.check != nil && !s.check(win[c.start:end]) {
-			e.breaks(win, end)
-			return no
+			return e.breaks(win, end, eof)
 		}
 		c.from = end
 	}

@@ -38,6 +38,7 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 	begin := bytes.Index(m, []byte("://")) + len("://")
 	at := begin + bytes.IndexByte(m[begin:], '@')
 	_, password, _ := bytes.Cut(m[begin:at], []byte(":"))
+	password = AppendPercentDecoded(nil, password)
 	host := strings.ToLower(string(m[at+1:]))
 	if !hasAll(password, digit, set("A-Za-z")) || !varied(password, 6) || placeholder(password) || wordPassword(password) {
 		return 0, 0, false

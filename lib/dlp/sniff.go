@@ -18,103 +18,149 @@ const (
 // sniffer looks for cues: for escapes that may hide a keyword, and for runs that decode to text. It is what undoing
 // encodings costs where there are none.
 type sniffer struct {
-	pos     int    // it has read the window up to here
-	run     int    // where the current run of runChar began
-	n       int    // its characters; 0: there is none
-	line    int    // how many there were when this line began
-	due     int    // how many there are at the next sample
-	high    uint64 // traits of the last characters
-	seen    uint64 // traits of all since the last sample
-	wrapped bool
-	cues    []cue
+	pos  int    // it has read the window up to here
+	n    int    // characters of the current run of runChar; 0: there is none
+	due  int    // how many there are at the next sample
+	high uint64 // traits of the last characters
+
+	wrapAt  int  // where the last line of a wrapped run began
+	line    int  // characters of the run until there
+	skipped int  // bytes of line ends and indents in it
+	indent  bool // what begins the line is still to be skipped
+
+	cues []cue
 }
 
-// seek reads win on. eof says that nothing follows win.
+// seek reads win on. eof says that nothing follows win. Most words are short, so that the loop does not branch at their
+// ends: a processor would guess them wrong.
 func (s *sniffer) seek(win []byte, eof bool) {
-	pos, n, due, high, seen := s.pos, s.n, s.due, s.high, s.seen
+	if s.indent {
+		s.skipIndent(win)
+	}
+	pos, n, high := s.pos, s.n, s.high
 	for pos < len(win) {
 		t := traits[win[pos]]
-		if t < noRunChar {
-			high = high<<1&(lanes&^carried) | t&lanes
-			seen |= t
-			n++
-			pos++
-			if n < due {
-				continue
-			}
-			if couldBeText(high, seen) && text(win, pos, n) {
-				s.cues = append(s.cues, cue{max(s.run, pos-cueRun), pos})
-			}
-			due, seen = n+sampleStep, 0
-			continue
-		}
-		if t > noRunChar {
-			hides, more := hides(win, pos)
-			if more && !eof {
+		if int64(t) < 0 { // a lead or a line's end
+			s.pos, s.n = pos, n
+			if !s.special(win, eof) {
 				break
 			}
-			if hides {
-				from := pos - cueBack
-				if n > 0 {
-					from = min(from, max(s.run, pos-cueRun))
-				}
-				s.cues = append(s.cues, cue{max(from, 0), pos + 1})
-			}
-		}
-		if n > 0 && s.goesOn(win[pos], n) {
-			pos++
+			pos, n = s.pos, s.n
 			continue
 		}
+		high = high<<1&(lanes&^carried) | t&lanes
+		n = (n + 1) & -int(t>>62)
 		pos++
-		n, due, seen, s.run, s.line, s.wrapped = 0, sampleChars, 0, pos, 0, false
+		if n == sampleChars || n > sampleChars && n == s.due {
+			s.due = n + sampleStep
+			if couldBeText(high, win[:pos]) && text(win, pos, n) {
+				s.pos, s.n = pos, n
+				s.cues = append(s.cues, cue{s.back(), pos})
+			}
+		}
 	}
-	s.pos, s.n, s.due, s.high, s.seen = pos, n, due, high, seen
+	s.pos, s.n, s.high = pos, n, high
 }
 
-// goesOn reports whether the run of n characters may go on behind c, on another line.
-func (s *sniffer) goesOn(c byte, n int) bool {
-	switch c {
-	case '\n', '\r':
-		if n-s.line >= wrapAfter || s.wrapped {
-			s.wrapped, s.line = true, n
+// special reads a byte that may begin an escape, or a line's end. It returns false if more must be known.
+func (s *sniffer) special(win []byte, eof bool) bool {
+	c := win[s.pos]
+	if c == '\n' || c == '\r' {
+		unbroken := s.unbroken()
+		if unbroken || s.n >= wrapAfter {
+			if !unbroken {
+				s.skipped = 0
+			}
+			s.line, s.indent = s.n, true
+			s.skipIndent(win)
 			return true
 		}
-	case ' ', '\t':
-		return s.wrapped && s.line == n
+	} else {
+		hides, more := hides(win, s.pos)
+		if more && !eof {
+			return false
+		}
+		if hides {
+			s.cues = append(s.cues, cue{max(0, min(s.pos-cueBack, s.back())), s.pos + 1})
+		}
 	}
-	return false
+	s.pos++
+	s.n = 0
+	return true
+}
+
+// skipIndent skips what stands between two lines of a wrapped run.
+func (s *sniffer) skipIndent(win []byte) {
+	for s.pos < len(win) {
+		switch win[s.pos] {
+		case '\n', '\r', ' ', '\t':
+			s.pos++
+			s.skipped++
+			continue
+		}
+		s.indent = false
+		break
+	}
+	s.wrapAt = s.pos
+}
+
+// unbroken reports whether the current run came over a line's end.
+func (s *sniffer) unbroken() bool { return s.line > 0 && s.n >= s.line && s.pos-s.wrapAt == s.n-s.line }
+
+// back returns where decoding the current run begins for a cue at s.pos.
+func (s *sniffer) back() int {
+	begin := s.pos - s.n
+	if s.unbroken() {
+		begin -= s.skipped
+	}
+	return max(begin, s.pos-cueRun, 0)
+}
+
+// held is the index of the first byte that a cue to come may begin at.
+func (s *sniffer) held(end int) int {
+	at := end
+	if s.pos < end {
+		at = max(0, s.pos-cueBack)
+	}
+	if s.n > 0 {
+		at = min(at, s.back())
+	}
+	return at
+}
+
+func (s *sniffer) slide(n int) {
+	s.pos -= n
+	s.wrapAt -= n
+	for i := range s.cues {
+		s.cues[i].from -= n
+		s.cues[i].at -= n
+	}
 }
 
 // A byte of text has its highest bit clear. Where the characters of base64 stand in groups of four, that bit is bit 5 of
-// the first, bit 3 of the second or bit 1 of the third. The three bits of the last 16 characters are kept in three lanes,
-// so that one comparison an alignment tells whether they can be text.
+// the first, bit 3 of the second or bit 1 of the third. The three bits of the last characters are kept in three lanes, so
+// that one comparison an alignment tells whether they can be text; a fourth lane says which are no hex digits.
 const (
-	lane      = sampleChars
-	lanes     = 1<<(3*lane) - 1
-	carried   = 1<<lane | 1<<(2*lane) // what a shift takes into the next lane
-	noHex     = 1 << 60
-	noBase32  = 1 << 61
-	noRunChar = 1 << 62
-	leads     = 1 << 63
+	lane    = 15
+	lanes   = 1<<(4*lane) - 1
+	carried = 1<<lane | 1<<(2*lane) | 1<<(3*lane) // what a shift takes into the next lane
+	hexLane = lanes &^ (1<<(3*lane) - 1)
+	inRun   = 1 << 62
+	special = 1 << 63
 )
 
-// traits says of each byte what it has in the lanes, and what it is not.
+// traits says of each byte what it has in the lanes, and whether it belongs to a run or is special.
 var traits = func() (t [256]uint64) {
 	for c := range t {
 		v := uint64(runChar[c])
-		if v == noValue {
-			t[c] = noRunChar
-			if cueLead[c] {
-				t[c] |= leads
+		switch {
+		case cueLead[c] || c == '\n' || c == '\r':
+			t[c] = special
+		case v != noValue:
+			t[c] = inRun | v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
+			if encodings[2].value[c] == noValue {
+				t[c] |= 1 << (3 * lane)
 			}
-			continue
-		}
-		t[c] = v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
-		if encodings[1].value[c] == noValue {
-			t[c] |= noBase32
-		}
-		if encodings[2].value[c] == noValue {
-			t[c] |= noHex
 		}
 	}
 	return t
@@ -138,9 +184,17 @@ var aligned = func() (masks [4]uint64) {
 }()
 
 // couldBeText is the part of text that costs little and is false nearly always.
-func couldBeText(high, seen uint64) bool {
-	return high&aligned[0] == 0 || high&aligned[1] == 0 || high&aligned[2] == 0 || high&aligned[3] == 0 ||
-		seen&noHex == 0 || seen&noBase32 == 0
+func couldBeText(high uint64, before []byte) bool {
+	if high&aligned[0] == 0 || high&aligned[1] == 0 || high&aligned[2] == 0 || high&aligned[3] == 0 || high&hexLane == 0 {
+		return true
+	}
+	n := len(before)
+	for _, ago := range [...]int{1, 2, 4, 7, 11, 16} {
+		if encodings[1].value[before[n-ago]] == noValue {
+			return false
+		}
+	}
+	return true
 }
 
 // text reports whether the last characters of the run of n that ends at win[end] decode to text in any way.
@@ -164,27 +218,6 @@ func text(win []byte, end, n int) bool {
 		}
 	}
 	return false
-}
-
-// held is the index of the first byte that a cue to come may begin at.
-func (s *sniffer) held(end int) int {
-	at := end
-	if s.pos < end {
-		at = max(0, s.pos-cueBack)
-	}
-	if s.n > 0 {
-		at = min(at, max(s.run, s.pos-cueRun))
-	}
-	return at
-}
-
-func (s *sniffer) slide(n int) {
-	s.pos -= n
-	s.run -= n
-	for i := range s.cues {
-		s.cues[i].from -= n
-		s.cues[i].at -= n
-	}
 }
 
 // cueLead are the bytes that the escapes which can hide a keyword begin with. Of other scripts only those are here that

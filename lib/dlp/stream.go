@@ -98,7 +98,7 @@ func (s *Stream) Reset() {
 		*list = (*list)[:0]
 	}
 	s.engine.reset()
-	s.sniff = sniffer{cues: s.sniff.cues[:0], due: sampleChars}
+	s.sniff = sniffer{cues: s.sniff.cues[:0]}
 	s.view.begin(nil)
 	s.active, s.viewed, s.until = false, 0, 0
 	s.buf, s.fed, s.end, s.first, s.settled = s.buf[:0], 0, 0, -1, 0
