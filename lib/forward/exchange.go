@@ -204,16 +204,20 @@ func plainTarget(s string) bool {
 
 // violationOf returns what the framing guard of the connection found.
 func violationOf(req *http.Request, t *tunnel) *framing.Violation {
-	var guard *framing.Conn
+	if guard := guardOf(req, t); guard != nil {
+		return guard.Violation()
+	}
+	return nil
+}
+
+// guardOf returns the framing guard of the connection that req came on; nil
+// for HTTP/2.
+func guardOf(req *http.Request, t *tunnel) *framing.Conn {
 	if t != nil {
-		guard = t.guard
-	} else {
-		guard, _ = req.Context().Value(guardKey{}).(*framing.Conn)
+		return t.guard
 	}
-	if guard == nil {
-		return nil
-	}
-	return guard.Violation()
+	guard, _ := req.Context().Value(guardKey{}).(*framing.Conn)
+	return guard
 }
 
 type guardKey struct{}

@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -72,7 +73,26 @@ func rewrite(pr *httputil.ProxyRequest) {
 			}
 		}
 		out.Body = &requestBody{ReadCloser: out.Body, x: x, in: pr.In, out: out}
+		gather(pr.In, out)
 	}
+}
+
+// gather takes a small body that has arrived already into memory, where the
+// transport knows that it need not wait for it: head and body then leave in
+// one write, and the request can be sent again if the origin closed the kept
+// connection meanwhile.
+func gather(in, out *http.Request) {
+	const most = 4 << 10 // net/http's own buffer holds no more
+	guard := guardOf(in, tunnelIn(in.Context()))
+	if out.ContentLength <= 0 || out.ContentLength > most || guard == nil || !guard.Whole() || in.Header["Expect"] != nil {
+		return
+	}
+	data := make([]byte, out.ContentLength)
+	if _, err := io.ReadFull(out.Body, data); err != nil {
+		return // the transport meets the same error
+	}
+	out.Body = io.NopCloser(bytes.NewReader(data))
+	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 }
 
 // requestBody counts and hands trailers over at the end.

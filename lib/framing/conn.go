@@ -39,6 +39,7 @@ type Conn struct {
 	given   int   // bytes delivered of standIn, then discarded after it
 	failed  error // from inner, still to be returned
 
+	whole     atomic.Bool // see Whole
 	violation atomic.Pointer[Violation]
 	mode      atomic.Int32
 	deadlines
@@ -111,6 +112,11 @@ func From(c net.Conn) *Conn {
 // request's body failed: malformed chunks show only then.
 func (c *Conn) Violation() *Violation { return c.violation.Load() }
 
+// Whole reports whether the body of the request that a handler runs for, if it
+// has a Content-Length, was handed to the server to its end: reading it cannot
+// block. It says nothing of other bodies. It is safe for concurrent use.
+func (c *Conn) Whole() bool { return c.whole.Load() }
+
 // NetConn returns the inner connection. Reading from it loses the guard's
 // place; see [Conn.Detach].
 func (c *Conn) NetConn() net.Conn { return c.inner }
@@ -152,6 +158,7 @@ func (c *Conn) step(p []byte) (int, error) {
 		n, err := c.next(p[:min(int64(len(p)), c.length)])
 		if c.length -= int64(n); c.length == 0 {
 			c.phase = inHead
+			c.whole.Store(true)
 		}
 		return n, err
 	case inChunks:
@@ -269,6 +276,7 @@ func (c *Conn) headDelivered() {
 		c.phase, c.chunks = inChunks, chunks{}
 	case c.head.length > 0:
 		c.phase, c.length = inBody, c.head.length
+		c.whole.Store(false)
 	default:
 		c.phase = inHead
 	}
@@ -282,6 +290,7 @@ func (c *Conn) follow(b []byte) int {
 		n := min(int64(len(b)), c.length)
 		if c.length -= n; c.length == 0 {
 			c.phase = inHead
+			c.whole.Store(true)
 		}
 		return int(n)
 	case inChunks:

@@ -374,3 +374,29 @@ func TestClientGoneCancelsTheHandler(t *testing.T) {
 		}
 	})
 }
+
+func TestWholeSaysWhenTheBodyCannotBlock(t *testing.T) {
+	for _, tc := range []struct {
+		pieces []string
+		whole  bool
+	}{
+		{[]string{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"}, true},
+		{[]string{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbo"}, false},
+		{[]string{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"}, false},
+	} {
+		client, server := net.Pipe()
+		guard := NewConn(server, Limits{})
+		p := make([]byte, 4096)
+		for _, piece := range tc.pieces {
+			go io.WriteString(client, piece)
+			for n := 0; n < len(piece); {
+				m, err := guard.Read(p)
+				require.NoError(t, err)
+				n += m
+			}
+		}
+		require.Equal(t, tc.whole, guard.Whole(), tc.pieces)
+		client.Close()
+		server.Close()
+	}
+}
