@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,6 +21,20 @@ func llmJSON(size int) []byte {
 	return []byte(b.String()[:size])
 }
 
+// sourceCode is a Go file with comments, paths and literals.
+func sourceCode(size int) []byte {
+	const text = "// serve accepts connections on l until ctx is done; it returns the first error that is not net.ErrClosed.\n" +
+		"func (s *Server) serve(ctx context.Context, l net.Listener) error {\n\tfor {\n\t\tconn, err := l.Accept()\n\t\tif err != nil {\n" +
+		"\t\t\treturn fmt.Errorf(\"accept on %s: %w\", l.Addr(), err)\n\t\t}\n\t\tgo s.handle(ctx, &session{conn: conn, id: newSessionIdentifier()})\n\t}\n}\n\n" +
+		"import \"github.com/rogpeppe/go-internal/testscript\" // see https://pkg.go.dev/github.com/rogpeppe/go-internal\n"
+	return []byte(strings.Repeat(text, size/len(text)+1)[:size])
+}
+
+// imageJSON is a turn with a screenshot in base64.
+func imageJSON(size int) []byte {
+	return []byte(`{"type":"input_image","image_url":"data:image/png;base64,` + newMaker(54).text(stdChars, size-100) + `"}`)
+}
+
 func BenchmarkScan(b *testing.B) {
 	m := newMaker(52)
 	r := builtin(b)
@@ -27,6 +42,10 @@ func BenchmarkScan(b *testing.B) {
 		"llm-json-1MB":    llmJSON(1 << 20),
 		"llm-json-8KB":    llmJSON(8 << 10),
 		"base64-1MB":      []byte(m.text(stdChars, 1<<20)),
+		"image-1MB":       imageJSON(1 << 20),
+		"source-1MB":      sourceCode(1 << 20),
+		"base64-text-1MB": []byte(base64.StdEncoding.EncodeToString(sourceCode(3 << 18))),
+		"percent-1MB":     []byte(percentAll(string(sourceCode(1 << 20 / 3)))),
 		"base64url-1MB":   []byte(m.text(urlChars, 1<<20)),
 		"hostile-eyJ-1MB": []byte(strings.Repeat("eyJ", 1<<20/3)),
 		"hostile-jwt-1MB": []byte(strings.Repeat("eyJhIjp7ImEi", 1<<20/12)),
