@@ -111,6 +111,21 @@ func TestSetPrefersTheMostSpecific(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestSetCovers(t *testing.T) {
+	s, err := ParseSet([]string{"a.test", "*.b.test", "*.c.test:8443"})
+	require.NoError(t, err)
+	for text, want := range map[string]bool{
+		"a.test": true, "x.a.test": false, "*.a.test": false, "x.b.test": true, "*.b.test": true, "*.x.b.test": true, "b.test": false,
+		"*.test": false, "*.c.test": false, "*.c.test:8443": true, "x.c.test:8443": true,
+	} {
+		p, err := ParsePattern(text)
+		require.NoError(t, err)
+		require.Equal(t, want, s.Covers(p), text)
+	}
+	require.False(t, (*Set)(nil).Covers(Pattern{host: "a", port: 443}))
+	require.False(t, (*Set)(nil).Covers(Pattern{host: "a", port: 443, wildcard: true}))
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"example.com:443", "[::1]:80", "127.1:80", "a.:1", "[::ffff:1.2.3.4]:5", "0x.0x:1"} {
 		f.Add(s)

@@ -121,6 +121,23 @@ func (s *Set) Len() int {
 	return len(s.exact) + len(s.wildcard)
 }
 
+// Covers reports whether every destination that p names is in the set by one of
+// its patterns.
+func (s *Set) Covers(p Pattern) bool {
+	if !p.wildcard {
+		_, ok := s.Match(Authority{p.host, p.port})
+		return ok
+	}
+	if s == nil {
+		return false
+	}
+	if _, ok := s.wildcard[Authority{p.host, p.port}]; ok {
+		return true
+	}
+	_, ok := s.matchWildcard(Authority{p.host, p.port})
+	return ok
+}
+
 // Match returns the most specific pattern that names a: an exact one before a
 // wildcard, a longer wildcard before a shorter.
 func (s *Set) Match(a Authority) (Pattern, bool) {
@@ -130,6 +147,10 @@ func (s *Set) Match(a Authority) (Pattern, bool) {
 	if p, ok := s.exact[a]; ok {
 		return p, true
 	}
+	return s.matchWildcard(a)
+}
+
+func (s *Set) matchWildcard(a Authority) (Pattern, bool) {
 	if len(s.wildcard) == 0 {
 		return Pattern{}, false
 	}

@@ -14,21 +14,27 @@
 // (checksum, decoded header, variety). What fails its check is no finding; entropy alone never is one.
 //
 // A pattern is bounded by [MaxHeld], so a stream needs constant memory, and nothing is held longer than the bytes of
-// the one candidate whose outcome is open, or of the keyword that has begun.
+// the one candidate whose outcome is open, of the keyword that has begun, or of the end of a run of base64's characters
+// (at most 48), which may turn out to be encoded text.
 //
-// # Where more comes in
+// # What it undoes
 //
-//   - More rules: [Rule] values passed to [Compile]. A rule in another notation (a regular expression) is a second kind
-//     of pattern: pattern.step is the only place that judges bytes after a keyword, and it is handed the window.
-//   - Decoders (percent, JSON escapes, base64, …): a decoder turns the bytes of one stream into the bytes of another and
-//     maps offsets back; each decoded view gets a [Stream] of its own over the same [Rules], and what may be released is
-//     the smallest clean offset of all views. Nothing here needs to know of it.
-//   - Known secrets: keywords without a pattern, checked by [Options].Exempt's counterpart, a keyed hash.
+// A second pass, the sniffer, looks for places where something may be encoded: escapes (percent, JSON, HTML, invisible
+// and look-alike characters) that may hide a keyword, and runs of base64, base32 or hex that decode to text, at any
+// alignment. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
+// and the runs decoded, up to [Options].Depth inside each other, and searched like the stream itself. A run that is random, such as
+// an image, costs a comparison every few characters.
+//
+// # More rules
+//
+// [ReadRules] reads gitleaks' files. Their regular expressions are matched on blocks of 4 KiB and what begins there, so that with
+// them up to 6 KiB are held.
 //
 // # Limits
 //
-// Raw bytes are scanned, no encoding is undone ([AppendPercentDecoded] is for URLs), and a secret in two pieces is not
-// put together. A private key is recognised by its first line and the begin of its body: the finding's range ends there.
+// A secret in two pieces is not put together, nor is one in an encoding of which the text is not ASCII, one whose encoded form is
+// longer than [MaxHeld], or one behind a compression or a cipher. Of a private key the first line and the begin of the
+// body are found; the finding's range ends there. Some credentials have their mark amid them: they are found from there on.
 package dlp
 
 import (
@@ -120,6 +126,14 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	return r, nil
+}
+
+// Exempting returns rules like r that ask exempt, as [Options].Exempt says. Both share what Compile built.
+func (r *Rules) Exempting(exempt func(rule string, value []byte) bool) *Rules {
+	c := *r
+	c.exempt = exempt
+	c.idle = &sync.Pool{New: func() any { return c.NewStream() }}
+	return &c
 }
 
 // Scan returns the findings in b, ascending and not overlapping; nil when there are none. It allocates only for findings

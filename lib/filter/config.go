@@ -130,8 +130,8 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 			complain(at+".sha256", "%w", err)
 			continue
 		}
-		if out.expected[p], err = dlp.Compile(dlp.Builtin(), dlp.Options{Exempt: exempt}); err != nil {
-			complain(at, "%w", err)
+		if out.rules != nil {
+			out.expected[p] = out.rules.Exempting(exempt)
 		}
 		expectedHosts = append(expectedHosts, p)
 	}
@@ -145,14 +145,13 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 // Intercepts reports whether any allowed host is not passed through, so that
 // the stage needs a CA.
 func (c *Config) Intercepts() bool {
-	through := map[authority.Pattern]bool{}
-	for _, t := range c.TLSPassthrough {
-		if p, err := authority.ParsePattern(t); err == nil {
-			through[p] = true
-		}
+	through, err := authority.ParseSet(c.TLSPassthrough)
+	if err != nil {
+		return true
 	}
 	for _, t := range c.Allow {
-		if p, err := authority.ParsePattern(t); err != nil || !through[p] {
+		p, err := authority.ParsePattern(t)
+		if err != nil || !through.Covers(p) {
 			return true
 		}
 	}
