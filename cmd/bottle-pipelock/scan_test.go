@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -30,6 +31,8 @@ func TestScanScripts(t *testing.T) {
 
 // The scripts have a folder of their own: they run the program inside the test, where the streams can be searched.
 
+var oneApp sync.Mutex
+
 // exits CODE [<FILE] ARGUMENTS... runs the program and wants this exit code.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
@@ -45,7 +48,11 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	argv := append([]string{"bottle-pipelock"}, args...)
-	if got := stage.Run(context.Background(), app(), argv, in, ts.Stdout(), ts.Stderr()); got != want {
+	// The library of flags has flags of its own, which all apps of a process share.
+	oneApp.Lock()
+	got := stage.Run(context.Background(), app(), argv, in, ts.Stdout(), ts.Stderr())
+	oneApp.Unlock()
+	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
 }
