@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,6 +77,15 @@ func zipped(t *testing.T, s string) string {
 	return b.String()
 }
 
+func wide(s string) string {
+	var b strings.Builder
+	for _, u := range utf16.Encode([]rune(s)) {
+		b.WriteByte(byte(u))
+		b.WriteByte(byte(u >> 8))
+	}
+	return b.String()
+}
+
 func reversed(s string) string {
 	b := []byte(s)
 	slices.Reverse(b)
@@ -118,6 +128,8 @@ func TestEvasions(t *testing.T) {
 		"Authorization: Basic":         {pipelock, request(t, "GET", "/", "", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("me:"+secret)))},
 		"hexadecimal":                  {pipelock, request(t, "POST", "/", hex.EncodeToString([]byte(secret)))},
 		"JSON escapes":                 {pipelock, request(t, "POST", "/", `{"note":"`+escaped(secret)+`"}`)},
+		"a made-up GitHub token":       {pipelock, request(t, "POST", "/", "gh"+"p_"+strings.Repeat("a1B2", 9))},
+		"UTF-16":                       {pipelock, request(t, "POST", "/", wide(secret))},
 		"gzip without saying so":       {pipelock, request(t, "POST", "/", zipped(t, secret))},
 		"backwards":                    {pipelock, request(t, "POST", "/", reversed(secret))},
 		"halves in two headers":        {pipelock, request(t, "GET", "/", "", "X-One", secret[:half], "X-Two", secret[half:])},

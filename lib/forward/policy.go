@@ -60,10 +60,12 @@ type Policy struct {
 	// dialled and may refuse it: for budgets, which a mere question must not use
 	// up.
 	Opened func(authority.Authority) *refusal.Refusal
-	// Judge decides whether a request may go on, and changes nothing. For an
-	// http:// request it is the only verdict.
+	// Judge decides whether a request may go on, and changes nothing that the
+	// origin would see; it may put a body that it judges as it flows in the
+	// body's place, and count. For an http:// request it is the only verdict.
 	Judge martian.RequestModifier
-	// Strip removes the agent's credentials. Hop-by-hop headers are gone by then.
+	// Strip removes what must not pass: the agent's credentials, or offers that
+	// the stage could not follow. Hop-by-hop headers are gone by then.
 	Strip martian.RequestModifier
 	// Inject adds the real credential.
 	Inject martian.RequestModifier

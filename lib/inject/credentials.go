@@ -76,8 +76,9 @@ func overrides(h http.Header, r *Route) string {
 	return ""
 }
 
-// stripCredentials removes everything that could be a login from h. This is
-// the line after which nothing of the agent's identity is left.
+// stripCredentials removes the credentials listed above from h. This is the
+// line that takes the agent's dummy, and any other login that it put into a
+// header, off a request; cookies and URLs it leaves alone.
 func stripCredentials(h http.Header) {
 	for _, name := range credentialHeaders {
 		delete(h, name)

@@ -30,9 +30,17 @@ func (t *Routes) Policy() *forward.Policy {
 func (t *Routes) tunnel(a authority.Authority) forward.Verdict {
 	r := t.match(a)
 	if r == nil {
-		return forward.Verdict{Refusal: refusal.New(refusal.NoRoute, "no route leads to %s; ask the operator to add one to bottle.toml, or do without", a)}
+		return forward.Verdict{Refusal: noRoute(a)}
 	}
 	return forward.Verdict{Treatment: forward.Intercept, Route: r.Pattern.String(), RefusalStatus: r.RefusalStatus}
+}
+
+func noRoute(a authority.Authority) *refusal.Refusal {
+	return refusal.New(refusal.NoRoute, "no route leads to %s; ask the operator to add one to bottle.toml, or do without", a)
+}
+
+func cleartext(a authority.Authority) *refusal.Refusal {
+	return refusal.New(refusal.CleartextRefused, "the route to %s carries a credential; use https://", a)
 }
 
 // decision is what judge tells put.
@@ -52,11 +60,11 @@ func (j judge) ModifyRequest(req *http.Request) error {
 		return refusal.New(refusal.CleartextRefused, "the route to %s is for https://; ask for that", x.Destination.Host)
 	}
 	if r == nil {
-		return refusal.New(refusal.NoRoute, "no route leads to %s; ask the operator to add one to bottle.toml, or do without", x.Destination)
+		return noRoute(x.Destination)
 	}
 	x.Route, x.RefusalStatus = r.Pattern.String(), r.RefusalStatus
 	if x.Scheme != "https" && !r.open() {
-		return refusal.New(refusal.CleartextRefused, "the route to %s carries a credential; use https://", x.Destination)
+		return cleartext(x.Destination)
 	}
 	if r.Methods != nil && !slices.Contains(r.Methods, req.Method) {
 		return refusal.New(refusal.MethodNotAllowed, "the route to %s allows %s only", x.Destination, strings.Join(r.Methods, ", "))
@@ -107,7 +115,7 @@ func (j judge) wantsCredential(h http.Header, r *Route, a authority.Authority) (
 
 type strip struct{}
 
-// ModifyRequest removes every credential that the agent sent, or announced to
+// ModifyRequest removes the credentials that the agent sent, or announced to
 // send after the body: a name that is not in Trailer does not get through.
 func (strip) ModifyRequest(req *http.Request) error {
 	stripCredentials(req.Header)
@@ -129,7 +137,7 @@ func (put) ModifyRequest(req *http.Request) error {
 		return nil
 	}
 	if x.Scheme != "https" { // judge has seen to it; a credential is worth a second look
-		return refusal.New(refusal.CleartextRefused, "the route to %s carries a credential; use https://", x.Destination)
+		return cleartext(x.Destination)
 	}
 	req.Header["Authorization"] = []string{d.route.Authorization.Expose()}
 	x.Credential = "real"
