@@ -137,8 +137,11 @@ func TestStreamsFlowBothWays(t *testing.T) {
 			io.WriteString(pw, s+"\n")
 			pw.Close()
 		}()
-		rest, err := io.ReadAll(res.Body)
-		require.Error(t, err, "half an answer is out, so that it is cut off: %s", rest)
+		// Half an answer is out, so that only the record says why. Mostly the agent
+		// sees it cut off; an origin that ends its answer at once when its request
+		// breaks off can be faster.
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
 		r := w.records(1, isRefused)[0]
 		require.Equal(t, gitlab, r.Rule)
 	}
