@@ -16,10 +16,10 @@
 //
 // # Limits
 //
-// What is encoded otherwise than by compression (base64, hex, JSON escapes)
-// passes unseen, and so does what is encrypted. A brotli body is refused, not
-// read. A tunnel to a passthrough host counts as one request, whatever is in
-// it.
+// Base64, base32, hex and escapes are undone, three inside each other; what is
+// encoded in another way passes unseen, and so does what is encrypted. A brotli
+// body is refused, not read. A tunnel to a passthrough host counts as one
+// request, whatever is in it.
 package main
 
 import (
