@@ -49,6 +49,7 @@ func TestEachRuleIsDocumentedAndTested(t *testing.T) {
 }
 
 func TestWhatFailsItsCheckIsNoFinding(t *testing.T) {
+	r := builtin(t)
 	m := newMaker(7)
 	github := m.github()
 	swapped := github[:10] + github[11:12] + github[10:11] + github[12:]
@@ -92,7 +93,7 @@ func TestWhatFailsItsCheckIsNoFinding(t *testing.T) {
 		"jwt padded":                  "eyJhbGciOiJIUzI1NiJ9==" + jwt[strings.Index(jwt, "."):],
 		"base64 of json":              b64([]byte(`{"messages":[{"role":"user","content":"` + m.text(alnumChars, 4000) + `"}]}`)),
 	} {
-		require.Empty(t, builtin(t).Scan([]byte("x = '"+text+"';")), name)
+		require.Empty(t, r.Scan([]byte("x = '"+text+"';")), name)
 	}
 }
 
@@ -122,8 +123,9 @@ func TestRandomBase64IsClean(t *testing.T) {
 }
 
 func TestFindingShowsNoMoreThanFourCharacters(t *testing.T) {
+	r := builtin(t)
 	for _, s := range newMaker(9).secrets() {
-		for _, f := range builtin(t).Scan([]byte("x " + s.text)) {
+		for _, f := range r.Scan([]byte("x " + s.text)) {
 			value := ("x " + s.text)[f.Start:f.End]
 			for _, shown := range []string{f.String(), fmt.Sprintf("%v", f), fmt.Sprintf("%+v", f), fmt.Sprintf("%#v", f)} {
 				shown = strings.ReplaceAll(shown, s.rule, "") // github-token shows "githu"
