@@ -187,6 +187,9 @@ func TestCodedBodyIsNotTouched(t *testing.T) {
 
 func TestTrailersPassBothWays(t *testing.T) {
 	w := newWorld(t, allowAll(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Te") != "trailers" {
+			panic("the agent's wish for trailers is lost")
+		}
 		rw.Header().Set("Trailer", "X-Announced")
 		body, _ := io.ReadAll(req.Body)
 		rw.Write(body)
@@ -198,6 +201,7 @@ func TestTrailersPassBothWays(t *testing.T) {
 		req, err := http.NewRequest("POST", "https://origin.test/", pr)
 		require.NoError(t, err)
 		req.Trailer = http.Header{"X-Sum": nil}
+		req.Header.Set("Te", "trailers")
 		go func() {
 			io.WriteString(pw, "body")
 			req.Trailer.Set("X-Sum", "abc")

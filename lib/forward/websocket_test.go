@@ -103,6 +103,26 @@ func TestWebSocketMessagesPassBothWays(t *testing.T) {
 	}
 }
 
+func TestWebSocketInTheClearPassesToo(t *testing.T) {
+	addr := listenLoop(t, func(c net.Conn) {
+		br := bufio.NewReader(c)
+		if _, err := http.ReadRequest(br); err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		io.Copy(c, br)
+	})
+	w := newWorld(t, allowAll(), http.NotFoundHandler(), func(w *world, _ *forward.Options) { w.connectTo(":80:" + addr) })
+	c := w.dial()
+	res := exchange(t, c, "GET http://plain.test/ HTTP/1.1\r\nHost: plain.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+	require.Equal(t, 101, res.StatusCode)
+	io.WriteString(c, "frames")
+	b := make([]byte, 6)
+	_, err := io.ReadFull(c, b)
+	require.NoError(t, err)
+	require.Equal(t, "frames", string(b))
+}
+
 func TestManyWebSocketsAtOnce(t *testing.T) {
 	w := newWorld(t, allowAll(), webSocket(websocket.CompressionDisabled))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
