@@ -71,6 +71,11 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		return
 	}
 	gen.relay.ServeHTTP(out, req)
+	if x.Refused() != nil && !x.logged && x.Upgrade == "" {
+		// Cut off after the answer had begun: an origin that ended it early must
+		// not make it look whole.
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // BodyError is what a policy returns when it could not read the request's body
@@ -108,12 +113,17 @@ func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
 	return x
 }
 
-// shortMethod bounds what an agent can write into log and audit by way of the
-// method.
+// shortMethod keeps an agent from writing into log and audit by way of the
+// method: what does not look like one is "other".
 func shortMethod(m string) string {
 	const longest = 20 // the registry's longest is UPDATEREDIRECTREF
 	if len(m) > longest {
-		return m[:longest] + "…"
+		return "other"
+	}
+	for i := 0; i < len(m); i++ {
+		if c := m[i]; c != '-' && (c < 'A' || c > 'Z') {
+			return "other"
+		}
 	}
 	return m
 }
