@@ -7,7 +7,6 @@ import (
 
 const (
 	// secretScanning is where GitHub lists what its partners' tokens are called.
-	secretScanning = "https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns"
 	// gitleaksRules is where formats are collected whose makers publish none.
 	gitleaksRules = "https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml"
 )
