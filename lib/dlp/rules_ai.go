@@ -5,11 +5,8 @@ import (
 	"encoding/base64"
 )
 
-const (
-	// secretScanning is where GitHub lists what its partners' tokens are called.
-	// gitleaksRules is where formats are collected whose makers publish none.
-	gitleaksRules = "https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml"
-)
+// gitleaksRules is where formats are collected whose makers publish none.
+const gitleaksRules = "https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml"
 
 // modelTokens are the keys of model providers and of what agents use beside them.
 var modelTokens = []row{
