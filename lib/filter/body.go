@@ -37,7 +37,7 @@ func (f *Filter) scanBody(req *http.Request, x *forward.Exchange) error {
 	if req.ContentLength > 0 && req.ContentLength <= mostWhole {
 		return f.judgeWhole(req, x, "", mostWhole)
 	}
-	req.Body = &flowingBody{src: req.Body, req: req, x: x, filter: f, stream: f.rules.NewStream()}
+	req.Body = &flowingBody{src: req.Body, req: req, x: x, filter: f, stream: f.rules().all.NewStream()}
 	return nil
 }
 
@@ -56,11 +56,11 @@ func (f *Filter) judgeWhole(req *http.Request, x *forward.Exchange, coding strin
 	claim.keep(int64(buf.Len()))
 	// As sent first: a header of gzip or a skippable frame of zstd carries bytes
 	// that no decoder shows.
-	if fs := f.rules.Scan(buf.Bytes()); fs != nil {
+	if fs := f.rules().all.Scan(buf.Bytes()); fs != nil {
 		return found(fs[0], "body", "body")
 	}
 	if coding != "" {
-		if err := scanDecoded(f.rules, coding, buf.Bytes()); err != nil {
+		if err := scanDecoded(f.rules().all, coding, buf.Bytes()); err != nil {
 			return err
 		}
 	}

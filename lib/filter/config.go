@@ -63,7 +63,6 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	}
 	out := &Filter{
 		passthrough: authority.NewSet(patterns("tls_passthrough", c.TLSPassthrough)...),
-		expected:    map[authority.Pattern]*dlp.Rules{},
 		limiters:    map[authority.Pattern]*rate.Limiter{},
 		held:        newHeld(),
 	}
@@ -110,10 +109,7 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	}
 	out.statusHosts = authority.NewSet(statusPatterns...)
 
-	var err error
-	if out.rules, err = dlp.Compile(dlp.Builtin(), dlp.Options{}); err != nil {
-		complain("dlp", "%w", err)
-	}
+	expected := map[authority.Pattern]exemptFunc{}
 	var expectedHosts []authority.Pattern
 	for i, e := range c.Expected {
 		at := tomlfile.Index("expected", i)
@@ -122,7 +118,7 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 			complain(at+".host", "%w", err)
 			continue
 		}
-		if _, twice := out.expected[p]; twice {
+		if _, twice := expected[p]; twice {
 			complain(at+".host", "the host has an entry already")
 		}
 		exempt, err := dlp.ExemptSHA256(e.SHA256...)
@@ -130,15 +126,14 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 			complain(at+".sha256", "%w", err)
 			continue
 		}
-		if out.rules != nil {
-			out.expected[p] = out.rules.Exempting(exempt)
-		}
+		expected[p] = exempt
 		expectedHosts = append(expectedHosts, p)
 	}
 	out.expectedHosts = authority.NewSet(expectedHosts...)
 	if err := tomlfile.Join(problems...); err != nil {
 		return nil, err
 	}
+	out.rules = compile(expected)
 	return out, nil
 }
 

@@ -23,15 +23,12 @@ const Stage = "bottle-pipelock"
 
 // Filter is an immutable policy. It is safe for concurrent use.
 type Filter struct {
-	allow       *authority.Set
-	passthrough *authority.Set
-	statusHosts *authority.Set
-	status      map[authority.Pattern]int
-	limiters    map[authority.Pattern]*rate.Limiter // none: no limit
-	rules       *dlp.Rules
-	// expected are the rules for the Authorization header on hosts where a
-	// certain credential belongs into it.
-	expected      map[authority.Pattern]*dlp.Rules
+	allow         *authority.Set
+	passthrough   *authority.Set
+	statusHosts   *authority.Set
+	status        map[authority.Pattern]int
+	limiters      map[authority.Pattern]*rate.Limiter // none: no limit
+	rules         func() compiled
 	expectedHosts *authority.Set
 	held          *held
 }
@@ -86,9 +83,9 @@ func (f *Filter) refusalStatus(a authority.Authority) int {
 // requests to a.
 func (f *Filter) authorizationRules(a authority.Authority) *dlp.Rules {
 	if p, ok := f.expectedHosts.Match(a); ok {
-		return f.expected[p]
+		return f.rules().expected[p]
 	}
-	return f.rules
+	return f.rules().all
 }
 
 type judge struct{ f *Filter }

@@ -20,25 +20,25 @@ func found(f dlp.Finding, where, location string) *refusal.Refusal {
 
 // scanHead judges everything of a request but its body.
 func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
-	if fs := f.rules.Scan([]byte(req.Method)); fs != nil {
+	if fs := f.rules().all.Scan([]byte(req.Method)); fs != nil {
 		return found(fs[0], "method", "the method")
 	}
 	for name := range req.Trailer { // announced before the body; the values come after it
-		if err := scanName(f.rules, name, "trailer"); err != nil {
+		if err := scanName(f.rules().all, name, "trailer"); err != nil {
 			return err
 		}
 	}
 	uri := []byte(req.URL.RequestURI())
-	if fs := f.rules.Scan(uri); fs != nil {
+	if fs := f.rules().all.Scan(uri); fs != nil {
 		return found(fs[0], "URL", "URL")
 	}
 	if decoded := dlp.AppendPercentDecoded(nil, uri); len(decoded) != len(uri) {
-		if fs := f.rules.Scan(decoded); fs != nil {
+		if fs := f.rules().all.Scan(decoded); fs != nil {
 			return found(fs[0], "URL", "URL, percent-encoded")
 		}
 	}
 	for name, values := range req.Header {
-		rules := f.rules
+		rules := f.rules().all
 		if name == "Authorization" {
 			rules = f.authorizationRules(a)
 		}
@@ -52,7 +52,7 @@ func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
 // scanTrailer judges what came after the body.
 func (f *Filter) scanTrailer(req *http.Request) error {
 	for name, values := range req.Trailer {
-		if err := scanField(f.rules, name, values, "trailer"); err != nil {
+		if err := scanField(f.rules().all, name, values, "trailer"); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func (w watchWebSocket) ModifyResponse(res *http.Response) error {
 			}
 			return claim.grow(res.Request.Context(), total)
 		},
-		Inspector: &messages{rules: w.f.rules, stream: w.f.rules.NewStream()},
+		Inspector: &messages{rules: w.f.rules().all, stream: w.f.rules().all.NewStream()},
 		Deflate:   deflate,
 		Refused:   func(err error) []byte { return refuseMessage(x, err) },
 	})
