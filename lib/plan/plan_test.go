@@ -166,7 +166,7 @@ func TestGolden(t *testing.T) {
 			h := chainedHost(t)
 			h.prepare(src)
 			for _, file := range []string{"egress/egress.toml", "pipelock/pipelock.toml", "agent/agent.env"} {
-				got := strings.ReplaceAll(h.read(file), h.root, "/root")
+				got := strings.ReplaceAll(h.read(file), h.root, "/srv")
 				got = digest.ReplaceAllString(got, `"…"`)
 				golden := filepath.Join("testdata", name, filepath.Base(file))
 				if *update {
