@@ -11,10 +11,10 @@ import (
 	"os"
 )
 
-// cause describes err, from the side of the origin, in words that are not the
-// origin's. Errors of net/http and its parsers quote what they could not read,
-// and an origin may have repeated a credential there: what is not known to
-// quote nothing is told by its type alone.
+// cause describes err, from the side of the origin or the next hop, in words
+// that are not theirs. Errors of net/http and its parsers quote what they could
+// not read, and a peer may have repeated a credential there: what is not known
+// to quote nothing is told by its type alone.
 func cause(err error) error {
 	var (
 		invalid  x509.CertificateInvalidError

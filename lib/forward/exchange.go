@@ -17,8 +17,8 @@ import (
 )
 
 // steps is the order of work on one request, in the one place where it is
-// decided: no TRACE, judge, remove what is hop-by-hop, strip the agent's credentials,
-// inject the real one. Judging comes first so that a refused request is
+// decided: no TRACE, judge, remove what is hop-by-hop, strip the agent's
+// credentials, inject the real one. Judging comes first so that a refused request is
 // answered as it came; hop-by-hop removal comes before injection so that
 // "Connection: Authorization" cannot take the real credential off again.
 func (p *Policy) steps() *fifo.Group {

@@ -145,9 +145,9 @@ func (n *NextHop) handshake(c net.Conn, a authority.Authority, pseudonym string)
 
 func (n *NextHop) broken(err error) error {
 	if isTimeout(err) {
-		return refusal.New(refusal.ConnectTimeout, "the next proxy in the chain did not answer in time").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, err))
+		return refusal.New(refusal.ConnectTimeout, "the next proxy in the chain did not answer in time").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, cause(err)))
 	}
-	return refusal.New(refusal.NextHopDown, "the next proxy in the chain broke the connection; nothing is sent until it works").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, err))
+	return refusal.New(refusal.NextHopDown, "the next proxy in the chain broke the connection; nothing is sent until it works").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, cause(err)))
 }
 
 // refused passes on another stage's refusal with its code and message; from a

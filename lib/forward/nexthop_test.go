@@ -224,6 +224,16 @@ func TestForeignNextHopsRefusalIsToldInOurTerms(t *testing.T) {
 	}
 }
 
+// net/http quotes an answer that it cannot parse.
+func TestNextHopThatRepeatsItsLoginDoesNotGetItIntoTheLog(t *testing.T) {
+	const login = "cHJveHk6dGhlLXBhc3N3b3Jk" // proxy:the-password
+	asked := make(chan *http.Request, 4)
+	w := newWorld(t, allowAll(), http.HandlerFunc(echo), throughHop("http://proxy:the-password@"+hop(t, asked, "Basic "+login+"\r\n\r\n", nil)))
+	refusalIn(t, exchange(t, w.tunnel(), "GET / HTTP/1.1\r\nHost: origin.test\r\n\r\n"), 502, refusal.NextHopDown)
+	require.Equal(t, "Basic "+login, (<-asked).Header.Get("Proxy-Authorization"))
+	require.NotContains(t, w.log.String(), login)
+}
+
 func TestRefusalWithoutEndFromTheNextHopIsNotWaitedFor(t *testing.T) {
 	addr := listenLoop(t, func(c net.Conn) {
 		http.ReadRequest(bufio.NewReader(c))
