@@ -60,6 +60,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	rec.Status = http.StatusSwitchingProtocols
 	s.rec.add(rec)
+	// Counted from before the 101: the client's first message may have arrived,
+	// and been read, before Accept returns.
+	counted := wireBytes(r)
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		CompressionMode: compression, CompressionThreshold: 1, InsecureSkipVerify: true, // of the Origin header
 	})
@@ -69,14 +72,14 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	defer conn.CloseNow()
 	conn.SetReadLimit(maxRequest)
 	for {
-		before := wireBytes(r)
 		_, data, err := conn.Read(r.Context())
 		if err != nil {
 			return
 		}
 		frame := rec
 		frame.Kind, frame.Status, frame.Headers = "frame", 0, nil
-		frame.BodyBytes, frame.DecodedBytes = wireBytes(r)-before, int64(len(data))
+		frame.BodyBytes, frame.DecodedBytes = wireBytes(r)-counted, int64(len(data))
+		counted += frame.BodyBytes
 		if compression != websocket.CompressionDisabled {
 			frame.Coding = "permessage-deflate"
 		}
