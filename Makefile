@@ -11,11 +11,12 @@ run: build ## show the main job on this machine alone: no internet, no login
 
 test: build ## run every test: packages, scripts, each stage alone, the real Codex CLI
 	go test -race ./...
+	go test ./scripts/corpus
 	cd scripts/bench && go test ./...
 	scripts/alone/all
 	scripts/e2e
 
-bench: build ## measure the stages against direct, martian and goproxy; BENCH= options
+bench: build ## measure the stages and the scanner against others; BENCH= options
 	scripts/bench/run bin $(BENCH)
 
 check: build ## format, vet, linters, sizes

@@ -20,6 +20,7 @@ const (
 	EventTunnelOpen  = "tunnel_open"  // a passthrough tunnel or WebSocket was opened
 	EventTunnelClose = "tunnel_close" // it ended
 	EventConnect     = "connect"      // a CONNECT was judged
+	EventMatch       = "match"        // the scanner found something, and the request goes on
 )
 
 // Decisions of a record.
@@ -44,11 +45,25 @@ type Record struct {
 	Protocol string `json:"protocol,omitempty"`
 	// Route is the pattern that decided.
 	Route string `json:"route,omitempty"`
-	// Credential says what became of it: "real" (put on), "none" or "".
+	// Credential says what became of it: "real" (put on), "none", "dummy" (the
+	// stage answered with a new one) or "".
 	Credential string `json:"credential,omitempty"`
-	// Rule and Location say what the scanner found, never the value.
+	// Source says where a real credential came from, and Expires when it ends, if
+	// it says.
+	Source  string     `json:"credential_source,omitempty"`
+	Expires *time.Time `json:"credential_expires,omitempty"`
+	// Replayed says that the origin was asked twice, the second time with a
+	// credential that had changed meanwhile.
+	Replayed bool `json:"replayed,omitempty"`
+	// Rule and Location say what the scanner found, never the value. Sample is
+	// its first characters, masked; Action what became of it: "block" in the
+	// record of a refusal, "redact" or "log" in one of event "match". Count is
+	// how many there are of a rule in one place.
 	Rule     string `json:"rule,omitempty"`
 	Location string `json:"location,omitempty"`
+	Sample   string `json:"sample,omitempty"`
+	Action   string `json:"action,omitempty"`
+	Count    int    `json:"count,omitempty"`
 	// Status is what the agent got; 0 where there was no answer.
 	Status int `json:"status,omitempty"`
 	// Up and Down are body bytes from and to the agent.

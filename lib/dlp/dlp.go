@@ -25,6 +25,17 @@
 // and the runs decoded, up to [Options].Depth inside each other, and searched like the stream itself. A run that is random, such as
 // an image, costs a comparison every few characters.
 //
+// # Known values, dummies, seed phrases
+//
+// [KnownRules] finds values that no form gives away, of which only hashes are kept. [Dummy] finds a bottle's own dummy credentials, and
+// [SeedPhrases] the mnemonics of BIP-39. None of them is on unless it is given to [Compile].
+//
+// # Pieces
+//
+// A candidate with a long exact form or a checksum that breaks off at a joint, such as `","`, `&b=`, `" + "`, a dot or a line's end, is tried
+// without its joints: up to three pieces, in order. The finding covers the joints, and its Encoding ends in "split". The keyword itself, and
+// a JWT's header, are not in pieces, nor is a secret that only a name before it gives away.
+//
 // # More rules
 //
 // [ReadRules] reads gitleaks' files. Their regular expressions are matched on blocks of 4 KiB and what begins there, so that with
@@ -32,8 +43,10 @@
 //
 // # Limits
 //
-// A secret in two pieces is not put together, nor is one in an encoding of which the text is not ASCII, one whose encoded form is
-// longer than [MaxHeld], or one behind a compression or a cipher. Of a private key the first line and the begin of the
+// Not seen: a secret in more than three pieces, or out of order, or with other text between; one in an encoding of which the text is not ASCII
+// or UTF-16 of it; one whose encoded form is longer than [MaxHeld]; one behind a compression or a cipher, however simple (reversed, ROT13), or
+// in quoted-printable, but for its soft line breaks. Known values are found also where they are not ASCII, but not with more than 40 bytes
+// between two characters. Of a private key the first line and the begin of the
 // body are found; the finding's range ends there. Some credentials have their mark amid them: they are found from there on.
 package dlp
 
@@ -53,13 +66,21 @@ type Rule struct {
 
 	patterns   []pattern // tried in order, the first that matches wins
 	expression *expression
+	known      *knownSet                   // that the rule is one of
+	words      map[[phraseWord]byte]uint16 // for seed phrases
+	ahead      bool                        // its patterns are tried before those of other rules at the same keyword
 }
 
 // Options change what a set of rules reports.
 type Options struct {
-	// Exempt is asked about each match before it is reported; true means that this value is inert and no finding. It
-	// must neither change nor keep value, and must be safe for concurrent use. Nil exempts nothing.
+	// Exempt is asked about each match before it is reported; true means that this value is inert: no finding for this rule, and
+	// nothing in it one for another rule that begins later. It must neither change nor keep value, and must be safe for concurrent use. Nil exempts nothing.
 	Exempt func(rule string, value []byte) bool
+
+	// Label is asked about each match that Exempt leaves, and what it returns stands in [Finding].Label: a keyed digest,
+	// for instance, by which the caller knows a value again. It must not return the value or a part of it, neither change
+	// nor keep it, and must be safe for concurrent use. Nil labels nothing.
+	Label func(rule string, value []byte) string
 
 	// Depth is how many encodings inside each other are undone before matching, such as base64 in hex; single escapes in
 	// them are undone beside. 0 means 3, less than 0 that bytes are matched as they are.
@@ -74,7 +95,11 @@ type Rules struct {
 	names []string
 
 	expressions expressions
+	known       *knownSet                   // nil: no value is known
+	words       map[[phraseWord]byte]uint16 // nil: seed phrases are not looked for
+	phraseRule  int
 	exempt      func(rule string, value []byte) bool
+	label       func(rule string, value []byte) string
 	depth       int
 	idle        *sync.Pool // of Streams, for Scan
 }
@@ -85,13 +110,13 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	if len(rules) == 0 {
 		return nil, errors.New("compile rules: no rules given")
 	}
-	r := &Rules{exempt: opts.Exempt, depth: opts.Depth}
+	r := &Rules{exempt: opts.Exempt, label: opts.Label, depth: opts.Depth}
 	if r.depth == 0 {
 		r.depth = defaultDepth
 	}
 	r.idle = &sync.Pool{New: func() any { return r.NewStream() }}
 	seen := make(map[string]bool, len(rules))
-	var keywords []keyword
+	var ahead, keywords []keyword
 	classes := map[class]*class{}
 	for i, rule := range rules {
 		switch {
@@ -99,8 +124,17 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 			return nil, fmt.Errorf("compile rules: rule %d has no name", i)
 		case seen[rule.Name]:
 			return nil, fmt.Errorf("compile rules: two rules are named %q", rule.Name)
-		case len(rule.patterns) == 0 && rule.expression == nil:
+		case len(rule.patterns) == 0 && rule.expression == nil && rule.known == nil && rule.words == nil:
 			return nil, fmt.Errorf("compile rules: rule %q has no pattern", rule.Name)
+		}
+		if rule.known != nil {
+			if r.known != nil && r.known != rule.known {
+				return nil, errors.New("compile rules: the known secrets come from two calls of KnownRules; give it all of them at once")
+			}
+			r.known = rule.known
+		}
+		if rule.words != nil {
+			r.words, r.phraseRule = rule.words, i
 		}
 		seen[rule.Name] = true
 		r.names = append(r.names, rule.Name)
@@ -114,18 +148,29 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 				return nil, fmt.Errorf("compile rule %q: %w", rule.Name, err)
 			}
 			for _, text := range p.keywords {
-				keywords = append(keywords, p.keyword(text, i, classes))
+				if k := p.keyword(text, i, classes); rule.ahead {
+					ahead = append(ahead, k)
+				} else {
+					keywords = append(keywords, k)
+				}
 			}
 		}
 	}
 	var err error
-	if r.auto, err = newAutomaton(keywords); err != nil {
+	if r.auto, err = newAutomaton(append(ahead, keywords...)); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	if err := r.expressions.compile(); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
 	return r, nil
+}
+
+func (r *Rules) labelOf(rule string, value []byte) string {
+	if r.label == nil {
+		return ""
+	}
+	return r.label(rule, value)
 }
 
 // Exempting returns rules like r that ask exempt, as [Options].Exempt says. Both share what Compile built.

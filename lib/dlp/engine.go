@@ -15,10 +15,16 @@ type engine struct {
 	cand candidate
 	open bool // cand waits for more bytes
 
+	assembled      []byte // cand without its joints
+	brokeAt, tries int    // where candidates broke off last, and how many
+
 	block int // expressions were matched up to here
 
-	// start holds the offset in the raw stream of each byte of a decoded window; nil in the raw stream itself.
-	start []int64
+	loose, exact hunt // for known values
+	phrase       phrase
+
+	// origins are those of each byte of a decoded window; nil in the raw stream itself.
+	origins []origin
 	// broken are the keywords whose candidate ended at what may be an escape, if report is set.
 	broken []cue
 	report bool
@@ -36,6 +42,9 @@ type candidate struct {
 	start int // of the keyword
 	step  int
 	from  int // where the running step began
+
+	exempt int // end of what was exempted here; 0: nothing was
+	join   join
 }
 
 type verdict int
@@ -51,6 +60,13 @@ func (e *engine) run(win []byte, eof bool) {
 	e.match(win, eof)
 	if len(e.rules.expressions.all) > 0 {
 		e.blocks(win, eof)
+	}
+	if e.rules.known != nil {
+		e.hunt(&e.loose, &e.rules.known.loose, win)
+		e.hunt(&e.exact, &e.rules.known.exact, win)
+	}
+	if e.rules.words != nil {
+		e.phrases(win, eof)
 	}
 }
 
@@ -82,10 +98,16 @@ func (e *engine) match(win []byte, eof bool) {
 
 // held returns the index of the first byte that may still belong to a finding to come. An open candidate starts within
 // the automaton's depth, as its keyword is a suffix of what the state stands for.
-func (e *engine) held() int {
+func (e *engine) held(win []byte) int {
 	at := e.pos - int(e.rules.auto.depth[e.state/e.rules.auto.width])
 	if len(e.rules.expressions.all) > 0 {
 		at = min(at, e.block)
+	}
+	if k := e.rules.known; k != nil {
+		at = min(at, e.heldKnown(&e.loose, &k.loose, win), e.heldKnown(&e.exact, &k.exact, win))
+	}
+	if e.rules.words != nil {
+		at = min(at, e.heldPhrase())
 	}
 	return at
 }
@@ -96,9 +118,15 @@ func (e *engine) slide(n int) {
 	e.pos -= n
 	e.cand.start -= n
 	e.cand.from -= n
+	e.cand.join.at -= n
+	e.cand.exempt = max(e.cand.exempt-n, 0)
 	e.runFrom -= n
+	e.brokeAt -= n
 	e.end -= n
 	e.block -= n
+	e.loose.slide(n)
+	e.exact.slide(n)
+	e.phrase.slide(n)
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
@@ -106,55 +134,93 @@ func (e *engine) slide(n int) {
 }
 
 func (e *engine) reset() {
-	*e = engine{rules: e.rules, found: e.found[:0], broken: e.broken[:0], report: e.report}
+	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report,
+		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
 }
 
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
 // behind it, so that findings do not overlap.
 func (e *engine) judge(win []byte, eof bool) bool {
 	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
-	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun = e.cand.hit+1, false {
+	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
-		switch e.advance(k, win, eof) {
-		case more:
-			if !e.tooLong(len(win) - 1) {
+		if !e.cand.join.on {
+			switch e.whole(k, win, eof) {
+			case more:
 				return false
-			}
-			continue
-		case no:
-			continue
-		}
-		if e.tooLong(e.cand.from - 1) {
-			continue
-		}
-		// The last step ended at cand.from.
-		match := win[e.cand.start:e.cand.from]
-		from, to := 0, len(match)
-		if k.pattern.check != nil {
-			var ok bool
-			if from, to, ok = k.pattern.check(match); !ok {
-				if e.breaks(win, e.cand.from, eof) == more {
-					return false
-				}
-				continue
+			case yes:
+				return true
 			}
 		}
-		value, name := match[from:to], e.rules.names[k.rule]
-		if e.rules.exempt != nil && e.rules.exempt(name, value) {
-			continue
+		switch e.joined(k, win, eof) {
+		case more:
+			return false
+		case yes:
+			if e.conclude(k, e.assembled, 0, e.cand.join.at-e.cand.start, "split") {
+				return true
+			}
 		}
-		start := e.base + int64(e.cand.start+from)
-		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(value)), Sample: sample(value)})
-		e.pos = max(e.pos, e.cand.start+to)
-		e.state = 0
-		return true
 	}
+	if e.cand.exempt > 0 { // what is inert has nothing in it
+		e.pos, e.state = max(e.pos, e.cand.exempt), 0
+	}
+	return true
+}
+
+// whole decides the hit k as it stands in the window.
+func (e *engine) whole(k *keyword, win []byte, eof bool) verdict {
+	switch e.advance(k, win, eof) {
+	case more:
+		if e.tooLong(len(win) - 1) {
+			e.cand.begun = false // nor in pieces
+			return no
+		}
+		return more
+	case no:
+		return no
+	}
+	if e.tooLong(e.cand.from - 1) {
+		e.cand.begun = false
+		return no
+	}
+	// The last step ended at cand.from.
+	match := win[e.cand.start:e.cand.from]
+	from, to := 0, len(match)
+	if k.pattern.check != nil {
+		var ok bool
+		if from, to, ok = k.pattern.check(match); !ok {
+			return e.breaks(win, e.cand.from, eof)
+		}
+	}
+	if !e.conclude(k, match[from:to], from, to, "") {
+		e.cand.begun = false
+		return no
+	}
+	return yes
+}
+
+// conclude reports value, which takes [from, to) behind the candidate's start, unless it is exempt.
+func (e *engine) conclude(k *keyword, value []byte, from, to int, encoding string) bool {
+	name := e.rules.names[k.rule]
+	if e.rules.exempt != nil && e.rules.exempt(name, value) {
+		e.cand.exempt = max(e.cand.exempt, e.cand.start+to)
+		return false
+	}
+	start := e.base + int64(e.cand.start+from)
+	e.found = append(e.found, Finding{Rule: name, Start: start, End: e.base + int64(e.cand.start+to), Encoding: encoding, Sample: sample(value), Label: e.rules.labelOf(name, value)})
+	e.pos = max(e.pos, e.cand.start+to)
+	e.state = 0
 	return true
 }
 
 // tooLong reports whether a decoded candidate that reaches to last takes more of the raw stream than may be held.
 func (e *engine) tooLong(last int) bool {
-	return e.start != nil && last > e.cand.start && e.start[last]-e.start[e.cand.start] > MaxHeld-maxMargin
+	return e.tooFar(e.cand.start, last)
+}
+
+// tooFar reports whether the bytes of a decoded window from first to last take more of the raw stream than may be held.
+func (e *engine) tooFar(first, last int) bool {
+	return e.origins != nil && last > first && e.origins[last].start-e.origins[first].start > MaxHeld-maxMargin
 }
 
 // maxMargin is what is held beside a decoded candidate: the begin of an escape, the unsampled end of a run.
@@ -233,4 +299,17 @@ func (e *engine) runEnd(c *class, from, limit int, win []byte) int {
 	}
 	e.end = max(e.end, at)
 	return at
+}
+
+// skip goes on at win[at] as at the begin of a stream, but for what stands before it.
+func (e *engine) skip(at int) {
+	e.state, e.pos, e.open, e.block = 0, at, false, at
+	e.loose.skip(at)
+	e.exact.skip(at)
+	e.phrase = phrase{pos: at}
+}
+
+// waits reports whether a match has begun.
+func (e *engine) waits() bool {
+	return e.open || e.phrase.n > 1 || len(e.loose.trails)+len(e.exact.trails) > 0
 }

@@ -9,7 +9,7 @@ const (
 	percent escapes = 1 << iota
 	jsonEscape
 	htmlEntity
-	lookalike // zero-width, full-width and look-alike characters
+	lookalike // zero-width, full-width and look-alike characters, UTF-16
 )
 
 // outerEscapes is how far left the escapes that the encoded text itself was written with stand beside a byte's own.
@@ -30,7 +30,7 @@ const maxEscape = 12
 
 // mayEscape are the bytes that an escape can begin with.
 var mayEscape = func() (c class) {
-	c['%'], c['\\'], c['&'] = true, true, true
+	c['%'], c['\\'], c['&'], c[0] = true, true, true, true
 	for b := 0xC2; b <= 0xF4; b++ {
 		c[b] = true
 	}
@@ -66,6 +66,8 @@ func unescape(b []byte) (u unescaped, more bool) {
 		return backslash(b)
 	case c == '&':
 		return entity(b)
+	case c == 0: // the other half of ASCII in UTF-16
+		u.taken, u.kind = 1, lookalike
 	case mayEscape[c]:
 		return character(b)
 	}

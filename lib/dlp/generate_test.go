@@ -97,7 +97,7 @@ func (m maker) age() string {
 }
 
 // fromRule makes a secret that rule matches, by its own pattern.
-func (m maker) fromRule(rule Rule) secret {
+func (m maker) fromRule(rule Rule) planted {
 	for range 500 {
 		p := &rule.patterns[m.IntN(len(rule.patterns))]
 		text := m.made(rule.Name)
@@ -117,20 +117,20 @@ func (m maker) fromRule(rule Rule) secret {
 				whole += "@db.corp.net"
 			}
 			if from, to, ok = p.check([]byte(whole)); ok {
-				return secret{rule.Name, whole, whole[from:to]}
+				return planted{rule.Name, whole, whole[from:to]}
 			}
 			continue
 		}
 		if ok {
-			return secret{rule.Name, text, text[from:to]}
+			return planted{rule.Name, text, text[from:to]}
 		}
 	}
 	panic("no value for rule " + rule.Name)
 }
 
 // others are secrets of the rules that the tables hold.
-func (m maker) others() []secret {
-	var all []secret
+func (m maker) others() []planted {
+	var all []planted
 	for _, rule := range Builtin()[handWritten():] {
 		all = append(all, m.fromRule(rule))
 	}

@@ -14,6 +14,10 @@ type pattern struct {
 	steps    []step
 	after    *class // no match where one of these follows the last step; nil: anything may
 
+	joins    joining
+	joinFrom int  // the first step that may be in pieces
+	dotted   bool // a dot is no joint, as the form has dots of its own
+
 	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
 	// complete. Nil accepts all of it.
 	check func(match []byte) (from, to int, ok bool)
@@ -100,6 +104,7 @@ func (p *pattern) keyword(text string, rule int, classes map[class]*class) keywo
 			q.steps = append(q.steps, step{class: &c, min: 1, max: 1})
 		}
 		text = text[:keywordCut]
+		q.joinFrom += len(q.steps)
 	}
 	q.steps = append(q.steps, p.steps...)
 	for i := range q.steps {

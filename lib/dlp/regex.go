@@ -131,7 +131,7 @@ func (e *engine) express(x *expression, name string, region []byte, from, end in
 			continue
 		}
 		start := e.base + int64(from+m[2*g])
-		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(secret)), Sample: sample(secret)})
+		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(secret)), Sample: sample(secret), Label: e.rules.labelOf(name, secret)})
 	}
 }
 

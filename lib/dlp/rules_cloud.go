@@ -17,6 +17,7 @@ func aws() []Rule {
 				steps:    run(base32, 16, 16),
 				after:    alnum,
 				check:    all(func(m []byte) bool { return varied(m[4:], 6) && !isAWSExample(m) }),
+				joins:    joinRandom,
 			}},
 		},
 		{
@@ -56,6 +57,7 @@ func slack() []Rule {
 				keywords: []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxc-", "xoxe-"},
 				steps:    seq(run(digit, 1, 16), lit("-"), run(set("A-Za-z0-9-"), 20, 400)),
 				check:    slackToken,
+				joins:    joinRandom,
 			}},
 		},
 		{
@@ -69,6 +71,7 @@ func slack() []Rule {
 					run(lowerHex, 64, 64)),
 				after: alnum,
 				check: all(func(m []byte) bool { return varied(m[len(m)-64:], 8) }),
+				joins: joinRandom,
 			}},
 		},
 		{
@@ -117,6 +120,7 @@ func google() []Rule {
 				steps:    run(base64URL, 35, 35),
 				after:    set("A-Za-z0-9+_-"),
 				check:    all(func(m []byte) bool { return varied(m[4:], 12) }),
+				joins:    joinRandom,
 			}},
 		},
 		{
@@ -141,6 +145,7 @@ func google() []Rule {
 				steps:    run(base64URL, 28, 28),
 				after:    base64URL,
 				check:    all(func(m []byte) bool { return varied(m[7:], 10) }),
+				joins:    joinRandom,
 			}},
 		},
 	}

@@ -30,6 +30,9 @@ func keysAndBearers() []Rule {
 			patterns: []pattern{{
 				keywords: jwtKeywords,
 				steps:    jwtSteps(func(m []byte) []byte { return m }),
+				joins:    joinChecked,
+				dotted:   true,
+				joinFrom: 2, // the payload; most headers are base64 of other JSON
 			}},
 		},
 	}

@@ -9,6 +9,8 @@ type cue struct{ from, at int }
 const (
 	// cueBack is how far before an escape the decoding begins: behind a keyword's begin.
 	cueBack = 8
+	// cueBackKnown is that where values are known, whose characters may stand apart.
+	cueBackKnown = cueRun
 	// cueRun is how many bytes of an encoded run before its sample, or before an escape in it, are decoded.
 	cueRun = 48
 	// cueReach is how far behind a cue the decoding goes on at least: two samples of a run.
@@ -18,10 +20,12 @@ const (
 // sniffer looks for cues: for escapes that may hide a keyword, and for runs that decode to text. It is what undoing
 // encodings costs where there are none.
 type sniffer struct {
-	pos  int    // it has read the window up to here
-	n    int    // characters of the current run of runChar; 0: there is none
-	due  int    // how many there are at the next sample
-	high uint64 // traits of the last characters
+	reach  int    // cueBack or cueBackKnown
+	pos    int    // it has read the window up to here
+	n      int    // characters of the current run of runChar; 0: there is none
+	due    int    // how many there are at the next sample
+	textTo int    // how many there were at the last sample, if that was text
+	high   uint64 // traits of the last characters
 
 	wrapAt  int  // where the last line of a wrapped run began
 	line    int  // characters of the run until there
@@ -53,9 +57,13 @@ func (s *sniffer) seek(win []byte, eof bool) {
 		pos++
 		if n == sampleChars || n > sampleChars && n == s.due {
 			s.due = n + sampleStep
-			if couldBeText(high, win[:pos]) && text(win, pos, n) {
+			// Where the sample before was text, what costs little is enough.
+			if couldBeText(high, win[:pos]) && (s.textTo == n-sampleStep && n > sampleChars || text(win, pos, n)) {
+				s.textTo = n
 				s.pos, s.n = pos, n
 				s.cues = append(s.cues, cue{s.back(), pos})
+			} else {
+				s.textTo = 0
 			}
 		}
 	}
@@ -81,7 +89,7 @@ func (s *sniffer) special(win []byte, eof bool) bool {
 			return false
 		}
 		if hides {
-			s.cues = append(s.cues, cue{max(0, min(s.pos-cueBack, s.back())), s.pos + 1})
+			s.cues = append(s.cues, cue{max(0, min(s.pos-s.reach, s.back())), s.pos + 1})
 		}
 	}
 	s.pos++
@@ -120,7 +128,7 @@ func (s *sniffer) back() int {
 func (s *sniffer) held(end int) int {
 	at := end
 	if s.pos < end {
-		at = max(0, s.pos-cueBack)
+		at = max(0, s.pos-s.reach)
 	}
 	if s.n > 0 {
 		at = min(at, s.back())
@@ -223,7 +231,7 @@ func text(win []byte, end, n int) bool {
 // cueLead are the bytes that the escapes which can hide a keyword begin with. Of other scripts only those are here that
 // have look-alikes of ASCII.
 var cueLead = func() (c class) {
-	c['%'], c['\\'], c['&'] = true, true, true
+	c['%'], c['\\'], c['&'], c[0] = true, true, true, true
 	for _, b := range []int{0xC2, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD8, 0xE1, 0xE2, 0xEA, 0xEF, 0xF0, 0xF3} {
 		c[b] = true
 	}
@@ -253,6 +261,12 @@ func hides(win []byte, at int) (yes, more bool) {
 	case '&':
 		u, more := entity(rest[:min(len(rest), maxEscape)])
 		return u.taken > 0, more && len(rest) < maxEscape
+	}
+	if rest[0] == 0 { // UTF-16 has one behind each character of ASCII, or before
+		if at == 0 || !tokenChar[win[at-1]] {
+			return false, false
+		}
+		return len(rest) > 1 && tokenChar[rest[1]], len(rest) == 1
 	}
 	if !utf8.FullRune(rest) {
 		return false, true

@@ -98,7 +98,10 @@ func (s *Stream) Reset() {
 		*list = (*list)[:0]
 	}
 	s.engine.reset()
-	s.sniff = sniffer{cues: s.sniff.cues[:0]}
+	s.sniff = sniffer{cues: s.sniff.cues[:0], reach: cueBack}
+	if s.engine.rules.known != nil {
+		s.sniff.reach = cueBackKnown
+	}
 	s.view.begin(nil)
 	s.active, s.viewed, s.until = false, 0, 0
 	s.buf, s.fed, s.end, s.first, s.settled = s.buf[:0], 0, 0, -1, 0
@@ -145,9 +148,9 @@ func (s *Stream) look(eof bool) {
 			cues = cues[1:]
 		}
 		stop := min(s.until, limit)
-		for ; s.viewed < stop; s.viewed++ {
-			at := s.engine.base + int64(s.viewed)
-			s.view.push(symbol{c: s.buf[s.viewed], start: at, end: at + 1})
+		if s.viewed < stop {
+			s.view.feed(s.buf[s.viewed:stop], s.engine.base+int64(s.viewed))
+			s.viewed = stop
 		}
 		if s.until > limit {
 			break
@@ -176,7 +179,7 @@ func (s *Stream) activate(c cue) {
 
 // held returns the index of the first byte that may still be part of a finding to come.
 func (s *Stream) held() int {
-	at := s.engine.held()
+	at := s.engine.held(s.buf)
 	if s.depth() <= 0 {
 		return at
 	}
@@ -211,7 +214,10 @@ func (s *Stream) emit() {
 	for ; n < len(s.queued) && s.queued[n].Start < s.settled; n++ {
 		f := s.queued[n]
 		if f.Start < s.end {
-			continue
+			if !f.covers || f.End <= s.end {
+				continue
+			}
+			f.Start = s.end // what is known is covered to its end
 		}
 		s.found, s.end = append(s.found, f), f.End
 		if s.first < 0 {

@@ -45,7 +45,7 @@ func fromRows(rows []row) []Rule {
 			Check:   checkLine(kinds, r.structure),
 		}
 		for _, prefix := range prefixes {
-			p := pattern{keywords: []string{prefix}, steps: steps, after: union(alnum, steps[len(steps)-1].class)}
+			p := pattern{keywords: []string{prefix}, steps: steps, after: union(alnum, steps[len(steps)-1].class), joins: joiningOf(prefix, steps)}
 			if alnum[prefix[0]] {
 				p.before = alnum
 			}

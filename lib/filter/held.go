@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	// mostHeld bounds what all bodies that are being judged whole may take;
-	// small ones do not count, so that they never wait behind large ones.
-	mostHeld = 64 << 20
-	small    = 64 << 10
+	// small bodies do not count towards what is held, so that they never wait
+	// behind large ones.
+	small = 64 << 10
 	// longestWait bounds how long one waits for the budget, bodyTime how long a
 	// body may take to arrive that is judged whole.
 	longestWait = 5 * time.Second
@@ -25,7 +24,8 @@ const (
 // compressed WebSocket messages.
 type held struct{ *semaphore.Weighted }
 
-func newHeld() *held { return &held{semaphore.NewWeighted(mostHeld)} }
+// newHeld returns a budget of most bytes for all of them together.
+func newHeld(most int64) *held { return &held{semaphore.NewWeighted(most)} }
 
 // claim opens a claim on the budget, for nothing yet. It is given back at the
 // latest when ctx is done.

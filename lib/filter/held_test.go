@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const mostHeld = defaultHeld
+
 // whole reports whether nothing of the budget is taken.
 func (h *held) whole() bool {
 	if !h.TryAcquire(mostHeld) {
@@ -18,7 +20,7 @@ func (h *held) whole() bool {
 }
 
 func TestClaimsGiveEverythingBack(t *testing.T) {
-	h := newHeld()
+	h := newHeld(mostHeld)
 	var all sync.WaitGroup
 	for range 200 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -37,7 +39,7 @@ func TestClaimsGiveEverythingBack(t *testing.T) {
 }
 
 func TestClosedClaimDoesNotGrow(t *testing.T) {
-	h := newHeld()
+	h := newHeld(mostHeld)
 	c := h.claim(t.Context())
 	require.True(t, c.grow(t.Context(), 1<<20))
 	require.False(t, h.whole())
@@ -48,14 +50,14 @@ func TestClosedClaimDoesNotGrow(t *testing.T) {
 }
 
 func TestSmallClaimsTakeNothing(t *testing.T) {
-	h := newHeld()
+	h := newHeld(mostHeld)
 	c := h.claim(t.Context())
 	require.True(t, c.grow(t.Context(), small))
 	require.True(t, h.whole())
 }
 
 func TestClaimWaitsForWhatOthersGiveBack(t *testing.T) {
-	h := newHeld()
+	h := newHeld(mostHeld)
 	first, second := h.claim(t.Context()), h.claim(t.Context())
 	require.True(t, first.grow(t.Context(), mostHeld))
 	grown := make(chan bool)

@@ -3,6 +3,7 @@ package forward
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -106,20 +107,42 @@ func unreadable(c refusal.Code) bool {
 func (e *Engine) finish(x *Exchange, w *responseWriter) {
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
-		Route: x.Route, Credential: x.Credential,
+		Route: x.Route, Credential: x.Credential, Source: x.CredentialSource, Replayed: x.Replayed,
 		Status: w.status, Up: x.up.Load(), Down: w.written + x.down.Load(), Millis: time.Since(x.start).Milliseconds(),
+	}
+	if !x.CredentialExpiry.IsZero() {
+		ends := x.CredentialExpiry.UTC()
+		rec.Expires = &ends
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()
 	}
 	if r := x.Refused(); r != nil {
-		rec.Decision, rec.Code, rec.Rule, rec.Location = audit.Refuse, string(r.Code), r.Rule, r.Location
+		rec.Decision, rec.Code, rec.Rule, rec.Location, rec.Sample = audit.Refuse, string(r.Code), r.Rule, r.Location, r.Sample
+		if r.Rule != "" {
+			rec.Action = "block"
+			if r.Host != "" { // less than the destination, where that is the secret
+				rec.Host = r.Host
+			}
+		}
 		if !x.logged { // cut off after the answer had begun
 			r = e.complete(refusal.From(r), x)
 			e.log.LogAttrs(e.ctx, levelOf(r), "refused", logRefusal(r, x.method)...)
 		}
 	}
 	e.record(rec)
+}
+
+// matched records what a policy found in a request that goes on.
+func (e *Engine) matched(x *Exchange, m Match) {
+	e.log.LogAttrs(e.ctx, slog.LevelInfo, "secret in request",
+		slog.String("action", m.Action), slog.String("rule", m.Rule), slog.String("location", m.Location),
+		slog.String("host", x.Destination.String()), slog.String("request_id", x.ID), slog.Int("count", m.Count))
+	e.record(audit.Record{
+		Event: audit.EventMatch, Decision: audit.Allow, RequestID: x.ID, Host: x.Destination.String(),
+		Method: x.method, Protocol: x.proto, Route: x.Route,
+		Rule: m.Rule, Location: m.Location, Sample: m.Sample, Action: m.Action, Count: m.Count,
+	})
 }
 
 func (e *Engine) record(rec audit.Record) {

@@ -67,7 +67,7 @@ func (e *Engine) connect(w http.ResponseWriter, req *http.Request) {
 	refuse := func(err error) {
 		e.refuse(out, req, x, err)
 		e.record(audit.Record{
-			Event: audit.EventConnect, Decision: audit.Refuse, Code: string(x.Refused().Code), RequestID: x.ID, Method: req.Method,
+			Event: audit.EventConnect, Decision: audit.Refuse, Code: string(x.Refused().Code), Rule: x.Refused().Rule, Location: x.Refused().Location, RequestID: x.ID, Method: req.Method,
 			Protocol: req.Proto, Host: x.Refused().Host, Route: x.Route, Status: out.status, Millis: time.Since(x.start).Milliseconds(),
 		})
 	}
@@ -87,6 +87,10 @@ func (e *Engine) connect(w http.ResponseWriter, req *http.Request) {
 	x.Route = v.Route
 	if v.Refusal != nil {
 		refuse(v.Refusal)
+		return
+	}
+	if r := gen.policy.named(req.RequestURI, a); r != nil {
+		refuse(r)
 		return
 	}
 	t := &tunnel{id: x.ID, destination: a, verdict: v, start: x.start}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,9 +40,33 @@ type Loaded struct {
 	File     *tomlfile.File
 	Settings *Settings
 	Policy   *forward.Policy
+	// Explain, unless nil, says more about a rule that a refusal names, as names
+	// and texts.
+	Explain func(rule string) [][2]string
 	// Intercepts says whether the policy terminates TLS anywhere, for which it
 	// needs a CA.
 	Intercepts bool
+	// Follow, unless nil, begins whatever goes on beside the requests while the
+	// configuration is in force, and Close ends it. A check calls neither.
+	Follow func(forward.Config, *slog.Logger)
+	Close  func() error
+
+	config forward.Config
+}
+
+func (l *Loaded) follow(log *slog.Logger) {
+	if l.Follow != nil {
+		l.Follow(l.config, log)
+	}
+}
+
+func (l *Loaded) close(log *slog.Logger) {
+	if l.Close == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		log.Warn("the old configuration did not end well", "err", err)
+	}
 }
 
 type overrides struct {
@@ -104,6 +129,7 @@ func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
 		return nil, forward.Config{}, stage.Misuse(err)
 	}
 	config.Policy = l.Policy
+	l.config = config
 	return l, config, nil
 }
 
@@ -129,9 +155,32 @@ type Answer struct {
 	Route      string `json:"route,omitempty"`
 	Treatment  string `json:"treatment,omitempty"`
 	Credential string `json:"credential,omitempty"` // real or none
+	Source     string `json:"source,omitempty"`     // of the real one
+	Expires    string `json:"expires,omitempty"`    // RFC 3339; of the real one, if it says
 	Code       string `json:"code,omitempty"`
 	Status     int    `json:"status,omitempty"`
 	Message    string `json:"message,omitempty"`
+	// OnMatch is what becomes of a secret, Matches those that were found in a
+	// request that goes on.
+	OnMatch string  `json:"on_match,omitempty"` // block, redact or log
+	Matches []Match `json:"matches,omitempty"`
+
+	// Of what a refusal is for: never the value.
+	Rule        string `json:"rule,omitempty"`
+	Location    string `json:"location,omitempty"`
+	Sample      string `json:"sample,omitempty"`
+	Encoding    string `json:"encoding,omitempty"`     // what was undone to see it
+	RuleMatches string `json:"rule_matches,omitempty"` // what the rule matches
+	RuleSource  string `json:"rule_source,omitempty"`  // that says so
+	RuleCheck   string `json:"rule_check,omitempty"`   // that was passed
+}
+
+// Match is a secret in a request that goes on.
+type Match struct {
+	Rule     string `json:"rule"`
+	Location string `json:"location"`
+	Sample   string `json:"sample"`
+	Action   string `json:"action"`
 }
 
 func (p *Program) check() *cli.Command {
@@ -179,13 +228,32 @@ func (p *Program) runCheck(c *cli.Context) error {
 		req.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	x, v := forward.Check(l.Policy, req, a, scheme)
-	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential}
+	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential, Source: x.CredentialSource, OnMatch: x.OnMatch}
+	if !x.CredentialExpiry.IsZero() {
+		ans.Expires = x.CredentialExpiry.UTC().Format(time.RFC3339)
+	}
+	for _, m := range x.Matches() {
+		ans.Matches = append(ans.Matches, Match{m.Rule, m.Location, m.Sample, m.Action})
+	}
 	if scheme == "https" {
 		ans.Treatment = v.Treatment.String()
 	}
 	if r := v.Refusal; r != nil {
 		ans.Decision, ans.Treatment = "refuse", ""
 		ans.Code, ans.Status, ans.Message = string(r.Code), r.HTTPStatus(), r.Message
+		ans.Rule, ans.Location, ans.Sample, ans.Encoding = r.Rule, r.Location, r.Sample, r.Encoding
+		if r.Rule != "" && l.Explain != nil {
+			for _, pair := range l.Explain(r.Rule) {
+				switch pair[0] {
+				case "matches":
+					ans.RuleMatches = pair[1]
+				case "source":
+					ans.RuleSource = pair[1]
+				case "check":
+					ans.RuleCheck = pair[1]
+				}
+			}
+		}
 		if refusal.Lookup(r.Code).Policy && x.RefusalStatus != 0 {
 			ans.Status = x.RefusalStatus
 		}
@@ -205,11 +273,16 @@ func (p *Program) runCheck(c *cli.Context) error {
 
 func (a Answer) print(c *cli.Context) {
 	for _, line := range [][2]string{
-		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential}, {"code", a.Code},
+		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential},
+		{"source", a.Source}, {"expires", a.Expires}, {"on match", a.OnMatch}, {"code", a.Code},
+		{"rule", a.Rule}, {"location", a.Location}, {"sample", a.Sample}, {"undone", a.Encoding}, {"matches", a.RuleMatches}, {"rule source", a.RuleSource}, {"check", a.RuleCheck},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(c.App.Writer, "%-11s %s\n", line[0]+":", line[1])
 		}
+	}
+	for _, m := range a.Matches {
+		fmt.Fprintf(c.App.Writer, "%-11s %s: %s in %s (%s)\n", "match:", m.Action, m.Rule, m.Location, m.Sample)
 	}
 	if a.Status != 0 {
 		fmt.Fprintf(c.App.Writer, "%-11s %d\n", "status:", a.Status)

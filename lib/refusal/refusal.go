@@ -34,8 +34,14 @@ type Refusal struct {
 	Status int
 	// RetryAfter is sent with status 429 only.
 	RetryAfter time.Duration
-	// Rule and Location say what the scanner found and where, for the audit log.
-	Rule, Location string
+	// Rule, Location and Sample say what the scanner found and where, and show
+	// its first characters, masked, for the audit log.
+	Rule, Location, Sample string
+	// Encoding is what was undone to see it, the outermost first, joined by ">".
+	Encoding string
+	// Offset is where it begins, in bytes from the begin of the body or message;
+	// nil elsewhere.
+	Offset *int64
 	// Cause is for the operator's log, never for the agent.
 	Cause error
 }
@@ -104,13 +110,23 @@ type PayloadError struct {
 	Host      string `json:"host"`
 	RequestID string `json:"request_id"`
 	Retry     bool   `json:"retry"`
+
+	// Of what the scanner found: never the value.
+	Rule     string `json:"rule,omitempty"`
+	Location string `json:"location,omitempty"`
+	Sample   string `json:"sample,omitempty"`
+	Encoding string `json:"encoding,omitempty"`
+	Offset   *int64 `json:"offset,omitempty"`
 }
 
 // PayloadType is the type field of every refusal's body.
 const PayloadType = "bottle_refused"
 
 func (r *Refusal) payload() PayloadError {
-	return PayloadError{r.stage() + ": " + r.Message, PayloadType, r.Code, r.stage(), r.Host, r.RequestID, Lookup(r.Code).Retry}
+	return PayloadError{
+		r.stage() + ": " + r.Message, PayloadType, r.Code, r.stage(), r.Host, r.RequestID, Lookup(r.Code).Retry,
+		r.Rule, r.Location, r.Sample, r.Encoding, r.Offset,
+	}
 }
 
 // Body returns the JSON body, with a line end.
@@ -186,7 +202,11 @@ func Parse(body []byte) *Refusal {
 		return nil
 	}
 	msg := strings.TrimPrefix(p.Error.Message, p.Error.Stage+": ")
-	return &Refusal{Code: p.Error.Code, Message: msg, Host: p.Error.Host, Stage: p.Error.Stage, RequestID: p.Error.RequestID}
+	e := p.Error
+	return &Refusal{
+		Code: e.Code, Message: msg, Host: e.Host, Stage: e.Stage, RequestID: e.RequestID,
+		Rule: e.Rule, Location: e.Location, Sample: e.Sample, Encoding: e.Encoding, Offset: e.Offset,
+	}
 }
 
 // LogValue is how a refusal stands in a log.

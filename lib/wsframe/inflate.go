@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -87,6 +88,14 @@ func (z *inflater) start(src *payload) error {
 		return nil
 	}
 	return z.flate.(flate.Resetter).Reset(src, dict)
+}
+
+// saved returns a copy of what the next message may refer to.
+func (z *inflater) saved() []byte {
+	if !z.takeover {
+		return nil
+	}
+	return bytes.Clone(z.window[max(0, len(z.window)-deflateWindow):])
 }
 
 func (z *inflater) remember(p []byte) {

@@ -1,7 +1,7 @@
 // Package wsframe looks into the frames of a WebSocket connection (RFC 6455, with permessage-deflate of RFC 7692) without
 // taking part in it: [Guard] wraps the upstream side of an upgraded connection, shows each message of the client to an
-// [Inspector], and passes on the client's bytes exactly as they were sent, once they are judged. What the server sends
-// passes untouched.
+// [Inspector], and passes on the client's bytes exactly as they were sent, once they are judged, but for those that a
+// [Rewriter] changes. What the server sends passes untouched.
 //
 //	res.Body = wsframe.Guard(res.Body.(io.ReadWriteCloser), wsframe.Options{Inspector: …, Deflate: …})
 //

@@ -29,7 +29,9 @@ var (
 type setup struct {
 	order         []string // nil: egressFirst
 	extraHosts    []string
+	refresh       string                        // who renews the host's login; "": the host
 	noPassthrough bool                          // the filter decrypts what the provider gets
+	onMatch       string                        // what the filter does with a secret for the provider; "": bottle-prepare's choice
 	login         *throwaway.Codex              // the operator's; nil: the provider's
 	edit          func(t *testing.T, b *bottle) // before the stages start
 }
@@ -94,15 +96,22 @@ func prepare(t *testing.T, s *providertest.Server, o setup) *bottle {
 		connectTo = append(connectTo, host+":443:"+s.Addr())
 	}
 	agentTable := map[string]any{"provider": "codex", "forward_host_credentials": true}
+	if o.refresh != "" {
+		agentTable["refresh"] = o.refresh
+	}
 	if o.extraHosts != nil {
 		agentTable["extra_hosts"] = o.extraHosts
+	}
+	pipelockTable := map[string]any{"listen": "127.0.0.1:0"}
+	if o.onMatch != "" {
+		pipelockTable["on_match_by_host"] = map[string]any{"chatgpt.com": o.onMatch}
 	}
 	data, err := toml.Marshal(map[string]any{
 		"version":  1,
 		"agent":    agentTable,
 		"chain":    map[string]any{"order": o.order},
 		"egress":   map[string]any{"listen": "127.0.0.1:0"},
-		"pipelock": map[string]any{"listen": "127.0.0.1:0"},
+		"pipelock": pipelockTable,
 		"network":  map[string]any{"connect_to": connectTo, "upstream_ca": []string{ca}},
 	})
 	require.NoError(t, err)
