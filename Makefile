@@ -9,7 +9,7 @@ build: ## build the four programs into bin/, static and stripped
 run: build ## show the main job on this machine alone: no internet, no login
 	scripts/demo
 
-test: build ## run every test: packages, scripts, each stage alone, the real Codex CLI
+test: build ## run every test: packages, scripts, each stage alone, the real clients
 	go test -race ./...
 	cd scripts/bench && go test ./...
 	scripts/alone/all

@@ -44,8 +44,16 @@ type Record struct {
 	Protocol string `json:"protocol,omitempty"`
 	// Route is the pattern that decided.
 	Route string `json:"route,omitempty"`
-	// Credential says what became of it: "real" (put on), "none" or "".
+	// Credential says what became of it: "real" (put on), "none", "dummy" (the
+	// stage answered with a new one) or "".
 	Credential string `json:"credential,omitempty"`
+	// Source says where a real credential came from, and Expires when it ends, if
+	// it says.
+	Source  string     `json:"credential_source,omitempty"`
+	Expires *time.Time `json:"credential_expires,omitempty"`
+	// Replayed says that the origin was asked twice, the second time with a
+	// credential that had changed meanwhile.
+	Replayed bool `json:"replayed,omitempty"`
 	// Rule and Location say what the scanner found, never the value.
 	Rule     string `json:"rule,omitempty"`
 	Location string `json:"location,omitempty"`

@@ -108,6 +108,7 @@ type Engine struct {
 	serverLog *log.Logger
 	audit     *audit.Log
 	buffers   *bufferPool
+	memory    atomic.Int64 // left for bodies that may be sent twice
 
 	current  atomic.Pointer[generation]
 	agentTLS *tls.Config
@@ -139,6 +140,7 @@ func New(o Options, c Config) *Engine {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.memory.Store(replayMemory)
 	e.serverLog = slog.NewLogLogger(e.log.Handler(), slog.LevelDebug)
 	e.agentTLS = e.newAgentTLS()
 	e.places = make(chan struct{}, e.limits.Connections)
@@ -181,7 +183,7 @@ func (e *Engine) Swap(c Config) {
 	d := *c.Dialer
 	d.Pseudonym = e.pseudonym
 	c.Dialer = &d
-	g := &generation{policy: c.Policy, steps: c.Policy.steps(), leaf: c.Leaf, dialer: c.Dialer}
+	g := &generation{policy: c.Policy, steps: c.Policy.steps(), leaf: c.Leaf, memory: &e.memory, dialer: c.Dialer}
 	g.http1, g.http2, g.cleartext = newTransports(c, e.limits)
 	g.relay = e.newRelay(g)
 	old := e.current.Swap(g)

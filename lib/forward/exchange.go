@@ -18,12 +18,17 @@ import (
 
 // steps is the order of work on one request, in the one place where it is
 // decided: no TRACE, judge, remove what is hop-by-hop, strip the agent's
-// credentials, inject the real one. Judging comes first so that a refused request is
+// credentials, inject the real one; then the policy answers the request itself,
+// or it is relayed. Judging comes first so that a refused request is
 // answered as it came; hop-by-hop removal comes before injection so that
 // "Connection: Authorization" cannot take the real credential off again.
 func (p *Policy) steps() *fifo.Group {
 	g := fifo.NewGroup()
-	for _, m := range []martian.RequestModifier{noTrace{}, p.Judge, hopByHop{}, p.Strip, p.Inject} {
+	var before martian.RequestModifier
+	if p.Retry != nil {
+		before = remember{}
+	}
+	for _, m := range []martian.RequestModifier{noTrace{}, p.Judge, hopByHop{}, p.Strip, before, p.Inject} {
 		if m != nil {
 			g.AddRequestModifier(m)
 		}
@@ -32,7 +37,8 @@ func (p *Policy) steps() *fifo.Group {
 }
 
 // serve handles one request, from a tunnel t or, with t nil, from a client of
-// the proxy itself: canonical destination, verdict, strip, inject, relay.
+// the proxy itself: canonical destination, verdict, strip, inject, then an
+// answer of the policy's own or the relay.
 func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	gen := e.current.Load()
 	x := e.newExchange(req, t)
@@ -69,6 +75,20 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		}
 		e.refuse(out, req, x, err)
 		return
+	}
+	if gen.policy.Answer != nil {
+		a, err := gen.policy.answer(counted(req, x))
+		if body, ok := errors.AsType[*BodyError](err); ok {
+			err = e.bodyFailed(x, violationOf(req, t), body)
+		}
+		if err != nil {
+			e.refuse(out, req, x, err)
+			return
+		}
+		if a != nil {
+			out.answer(a, e.stage)
+			return
+		}
 	}
 	gen.relay.ServeHTTP(out, req)
 	if x.Refused() != nil && !x.logged && x.Upgrade == "" {

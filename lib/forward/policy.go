@@ -16,6 +16,13 @@ import (
 	"bottle/lib/refusal"
 )
 
+// What Exchange.Credential says.
+const (
+	CredentialReal  = "real"  // the real one is on the request
+	CredentialNone  = "none"  // none is
+	CredentialDummy = "dummy" // the stage answers itself, with a new dummy
+)
+
 // Treatment is what becomes of a tunnel that is not refused.
 type Treatment int
 
@@ -67,8 +74,20 @@ type Policy struct {
 	// Strip removes what must not pass: the agent's credentials, or offers that
 	// the stage could not follow. Hop-by-hop headers are gone by then.
 	Strip martian.RequestModifier
-	// Inject adds the real credential.
+	// Inject adds the real credential. For a second attempt it runs again, on a
+	// copy of the request as it was before.
 	Inject martian.RequestModifier
+	// Answer, unless nil, may answer a request that has come so far in the
+	// origin's stead: nothing is dialled. It returns nil for one that goes on,
+	// an error to refuse. It may read the body, and bounds what it reads in size
+	// and time; a read that fails is a [*BodyError].
+	Answer func(*http.Request) (*Answer, error)
+	// Retry, unless nil, is asked about the origin's answer to each request that
+	// has a real credential on it, once, before the agent gets anything: should
+	// the request be sent again? It may take its time. If it says yes, and the
+	// body can be sent a second time, the agent gets the second answer, whatever
+	// it is; else the first.
+	Retry func(*http.Response) bool
 	// Response sees the origin's answer. For an accepted upgrade the body is an
 	// io.ReadWriteCloser, which it may wrap.
 	Response martian.ResponseModifier
@@ -137,10 +156,18 @@ type Exchange struct {
 	// RefusalStatus is as in [Verdict]; set by the policy, inherited from the
 	// tunnel's verdict.
 	RefusalStatus int
-	// Credential is "real" once one is on the request; set by the policy.
+	// Credential says what became of it; set by the policy.
 	Credential string
+	// CredentialSource says where that one comes from, and CredentialExpiry when
+	// it ends, zero if it does not say; set by the policy.
+	CredentialSource string
+	CredentialExpiry time.Time
+	// Replayed says that the origin was asked twice.
+	Replayed bool
 	// State is the policy's own, from one of its modifiers to the next.
 	State any
+
+	before *uninjected // for a second attempt
 
 	mu      sync.Mutex
 	refused *refusal.Refusal // why it was refused or cut off

@@ -18,6 +18,7 @@ func (e *Engine) refuse(w *responseWriter, req *http.Request, x *Exchange, err e
 	if entry.Policy && x.RefusalStatus != 0 {
 		r.Status = x.RefusalStatus
 	}
+	r.Form = refusal.FormFor(req.UserAgent())
 	x.Cut(r)
 	x.logged = true
 	e.log.LogAttrs(req.Context(), levelOf(r), "refused", logRefusal(r, x.method)...)
@@ -106,8 +107,12 @@ func unreadable(c refusal.Code) bool {
 func (e *Engine) finish(x *Exchange, w *responseWriter) {
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
-		Route: x.Route, Credential: x.Credential,
+		Route: x.Route, Credential: x.Credential, Source: x.CredentialSource, Replayed: x.Replayed,
 		Status: w.status, Up: x.up.Load(), Down: w.written + x.down.Load(), Millis: time.Since(x.start).Milliseconds(),
+	}
+	if !x.CredentialExpiry.IsZero() {
+		ends := x.CredentialExpiry.UTC()
+		rec.Expires = &ends
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bottle/lib/authority"
@@ -157,6 +158,7 @@ type generation struct {
 	steps  interface{ ModifyRequest(*http.Request) error }
 	relay  http.Handler
 	leaf   LeafFunc
+	memory *atomic.Int64 // left for bodies that may be sent twice
 
 	dialer    *Dialer
 	http1     *http.Transport // for agents that speak HTTP/1.1
@@ -164,10 +166,18 @@ type generation struct {
 	cleartext *http.Transport // for http:// URLs
 }
 
-// RoundTrip sends out by the protocol that the agent spoke: the origin sees
-// the connection it would have seen, and an HTTP/1.1 exchange does not share
-// one HTTP/2 connection's flow control with all others.
+// RoundTrip sends out, a second time if the policy wants it.
 func (g *generation) RoundTrip(out *http.Request) (*http.Response, error) {
+	if x := ExchangeOf(out); x.before != nil && x.Scheme == "https" && x.Credential == CredentialReal {
+		return g.twice(out, x)
+	}
+	return g.send(out)
+}
+
+// send sends out by the protocol that the agent spoke: the origin sees the
+// connection it would have seen, and an HTTP/1.1 exchange does not share one
+// HTTP/2 connection's flow control with all others.
+func (g *generation) send(out *http.Request) (*http.Response, error) {
 	switch {
 	case out.URL.Scheme == "http":
 		if g.dialer.NextHop != nil {

@@ -12,6 +12,5 @@
 //
 // Limits: the signatures of the tokens are not verified, as the file is the
 // operator's own; a login in the system's keyring cannot be read; the file is
-// read once and not watched, so a token that the host refreshes later is not
-// noticed here.
+// read once and not watched, which is package credential's part.
 package hostauth

@@ -65,7 +65,7 @@ func parse(text string, lookup func(string) (string, bool)) (*inject.Routes, err
 	return c.Routes(f, lookup)
 }
 
-var hosts = []string{"always.test", "replace.test", "status.test", "open.test", "rules.test", "wild.test"}
+var hosts = []string{"always.test", "replace.test", "status.test", "open.test", "rules.test", "wild.test", "auth.openai.com"}
 
 // world is an agent, the engine with routes, and an origin for all hosts. It
 // keeps every byte that the agent, the log and the audit file get.
@@ -78,6 +78,7 @@ type world struct {
 	seen   chan *http.Request // at the origin
 	leaks  *lockedBuffer      // agent's bytes and the log
 	audit  string
+	asked  int // requests, each of which ends in a record
 }
 
 // newWorld starts an engine with the routes of an egress.toml. answer, unless
@@ -139,6 +140,8 @@ func newWorld(t *testing.T, routes string, answer http.HandlerFunc) *world {
 func (w *world) policy(routes string) *forward.Policy {
 	r, err := parse(routes, lookup)
 	require.NoError(w.t, err)
+	r.Follow(slog.New(slog.NewTextHandler(w.leaks, nil)))
+	w.t.Cleanup(func() { require.NoError(w.t, r.Close()) })
 	return r.Policy()
 }
 
@@ -184,6 +187,7 @@ func (w *world) dial() net.Conn {
 // ask sends one request with the given header lines and returns the answer.
 func (w *world) ask(method, url string, lines ...string) *http.Response {
 	w.t.Helper()
+	w.asked++
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, path, _ := strings.Cut(rest, "/")
 	c := w.dial()

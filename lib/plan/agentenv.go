@@ -16,6 +16,7 @@ import (
 
 	"bottle/lib/authority"
 	"bottle/lib/manifest"
+	"bottle/lib/provider"
 	"bottle/lib/secret"
 	"bottle/lib/tomlfile"
 )
@@ -81,10 +82,19 @@ func (b *builder) variables() []variable {
 	for _, name := range bundleVariables {
 		vars = append(vars, variable{name: name, value: bundle})
 	}
-	if b.m.Agent.Provider == manifest.Codex {
-		vars = append(vars,
-			variable{name: "CODEX_CA_CERTIFICATE", value: bundle},
-			variable{name: "CODEX_HOME", value: b.path("agent/codex")})
+	if p, ok := b.m.Preset(); ok {
+		for _, v := range p.Variables {
+			switch v.Value {
+			case provider.Bundle:
+				v.Value = bundle
+			case provider.Directory:
+				v.Value = b.path(agentDir(p))
+			}
+			vars = append(vars, variable{name: v.Name, value: v.Value})
+		}
+	}
+	if v := b.dummy.variable; v.Name != "" {
+		vars = append(vars, variable{name: v.Name, value: v.Value})
 	}
 	set := func(v variable) {
 		if i := slices.IndexFunc(vars, func(o variable) bool { return o.name == v.name }); i >= 0 {

@@ -142,8 +142,55 @@ upstream_ca = ["corporate.pem"]
 allow_addresses = ["10.1.0.0/16", "127.0.0.1"]
 `
 
+const claudeLogin = `[agent]
+provider = "claude"
+forward_host_credentials = true
+refresh = "proxy"
+`
+
+const claudeKey = `[agent]
+provider = "claude"
+api_key = "MY_ANTHROPIC_KEY"
+`
+
+// everyKind has each place that a credential can go to.
+const everyKind = `[[egress.route]]
+host = "git.example"
+git = "read"
+auth = { user = "x-access-token", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "key.example"
+redact_responses = false
+auth = { header = "x-api-key", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "query.example"
+auth = { query = "key", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "cookie.example"
+auth = { cookie = "session", value = "v1.{token}", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "several.example"
+[[egress.route.auth]]
+token_ref = "GITHUB_TOKEN"
+[[egress.route.auth]]
+header = "x-second"
+value = "Token {token}"
+token_ref = { file = "secrets/example" }
+[[egress.route.auth]]
+header = "x-constant"
+value = "{{c}}"
+append = true
+`
+
+// claude is the host's login of Claude Code.
+func (h *host) claude() throwaway.Claude {
+	return throwaway.Claude{Seed: "host", Expiry: h.now.Add(8 * time.Hour).Truncate(time.Second)}
+}
+
 func chainedHost(t *testing.T) *host {
 	h := newHost(t)
+	h.write(".claude/.credentials.json", string(h.claude().JSON()), 0o600)
+	h.env["MY_ANTHROPIC_KEY"] = h.claude().APIKey()
 	h.env["GITHUB_TOKEN"] = token("github")
 	h.write("secrets/example", token("example")+"\n", 0o600)
 	corporate, err := mintca.New(mintca.Options{Name: "corporate", Hosts: []string{"api.github.com", "chatgpt.com"}})
@@ -152,6 +199,8 @@ func chainedHost(t *testing.T) *host {
 	return h
 }
 
+var placeholder = regexp.MustCompile(`(=sk-ant-[a-z0-9]+-bottle-dummy-).*`)
+
 var digest = regexp.MustCompile(`"[0-9a-f]{64}"`)
 
 func TestGolden(t *testing.T) {
@@ -159,6 +208,9 @@ func TestGolden(t *testing.T) {
 		"egress-first":   chained,
 		"pipelock-first": chained + "[chain]\norder = [\"pipelock\", \"egress\"]\n",
 		"bare":           "",
+		"claude":         claudeLogin,
+		"claude-key":     claudeKey,
+		"every-kind":     everyKind,
 		"open-ports":     codexLogin + "[egress]\nlisten = '127.0.0.1:0'\n[pipelock]\nlisten = '127.0.0.1:0'\nrequests_per_minute = 0\n",
 		"sockets":        "[egress]\nlisten = 'unix:run/e.sock'\n[pipelock]\nlisten = 'unix:run/p.sock'\n",
 	} {
@@ -168,6 +220,7 @@ func TestGolden(t *testing.T) {
 			for _, file := range []string{"egress/egress.toml", "pipelock/pipelock.toml", "agent/agent.env"} {
 				got := strings.ReplaceAll(h.read(file), h.root, "/srv")
 				got = digest.ReplaceAllString(got, `"…"`)
+				got = placeholder.ReplaceAllString(got, "$1…")
 				golden := filepath.Join("testdata", name, filepath.Base(file))
 				if *update {
 					require.NoError(t, os.MkdirAll(filepath.Dir(golden), 0o755))

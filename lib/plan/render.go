@@ -2,9 +2,12 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
+	"bottle/lib/inject"
 	"bottle/lib/manifest"
+	"bottle/lib/provider"
 	"bottle/lib/tomlfile"
 )
 
@@ -24,10 +27,6 @@ func proxyURL(l manifest.Listen) string {
 	}
 	return "http://" + l.Address
 }
-
-// codexRefusal is the status that makes Codex give up at once and show the
-// answer's text; at a 403 it tries six times.
-const codexRefusal = 400
 
 const heading = "# Written by bottle-prepare, which overwrites it. Relative paths start here.\n\n"
 
@@ -110,12 +109,28 @@ func (b *builder) egressTOML(roots bool) []byte {
 	w.ca()
 	w.table("[dummies]")
 	w.set("sha256", list(b.dummy.sha256, itself))
+	preset, _ := b.m.Preset()
+	if b.dummy.login != "" {
+		w.set("seed", text(path.Base(dummySeed)))
+		w.set("minted", text("dummies.json"))
+		w.table("[[login]]")
+		w.set("name", text(preset.Name))
+		w.set("kind", text(preset.Name))
+		w.set("file", text(b.dummy.login))
+		w.set("refresh", text(b.m.Agent.Refresh))
+	}
+	for _, h := range b.m.SignInHosts() {
+		w.table("[[route]]")
+		w.set("host", text(h.String()))
+		w.set("refusal_status", fmt.Sprint(preset.RefusalStatus))
+		w.set("token_endpoint", text(preset.Name))
+	}
 	for _, h := range b.m.ProviderHosts() {
 		w.table("[[route]]")
 		w.set("host", text(h.String()))
 		w.set("inject", text("replace"))
-		w.set("refusal_status", fmt.Sprint(codexRefusal))
-		w.auth("Bearer", slotName(0))
+		w.set("refusal_status", fmt.Sprint(preset.RefusalStatus))
+		w.auth(b.providerAuth(preset))
 	}
 	for _, r := range b.m.Egress.Routes {
 		w.table("[[route]]")
@@ -126,16 +141,95 @@ func (b *builder) egressTOML(roots bool) []byte {
 		if r.Paths != nil {
 			w.set("paths", list(r.Paths, itself))
 		}
+		if r.Git != "" {
+			w.set("git", text(r.Git))
+		}
+		if !r.Redacts() {
+			w.set("redact_responses", "false")
+		}
 		if r.Auth != nil {
 			w.set("inject", text(r.Inject))
-			w.auth(r.Auth.Scheme, b.slotOf(r.Auth.TokenRef))
+			w.auth(b.routeAuth(r))
 		}
 	}
 	return []byte(w.String())
 }
 
-func (w *writer) auth(scheme, variable string) {
-	w.set("auth", fmt.Sprintf("{ scheme = %s, token_env = %s }", text(scheme), text(variable)))
+// pair is a key and its value as TOML has it.
+type pair struct{ key, value string }
+
+// providerAuth are the parts of the provider's routes.
+func (b *builder) providerAuth(p provider.Provider) [][]pair {
+	source := pair{"login", text(p.Name)}
+	if b.dummy.login == "" {
+		source = pair{"token_env", text(slotName(0))}
+	}
+	var parts [][]pair
+	for _, a := range b.dummy.auth {
+		part := place(inject.AuthPlace{Scheme: a.Scheme, Header: a.Header, Append: a.Append, Value: optional(a.Value)})
+		if !a.Constant() {
+			part = append(part, source)
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// routeAuth are the parts of a route of the manifest.
+func (b *builder) routeAuth(r manifest.Route) [][]pair {
+	var parts [][]pair
+	for _, a := range r.Parts() {
+		part := place(a.AuthPlace)
+		if !a.TokenRef.Equal(manifest.TokenRef{}) {
+			part = append(part, pair{"token_env", text(b.slotOf(a.TokenRef))})
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// place spells out where a part goes.
+func place(a inject.AuthPlace) []pair {
+	var out []pair
+	for _, p := range []pair{{"scheme", a.Scheme}, {"header", a.Header}, {"query", a.Query}, {"cookie", a.Cookie}} {
+		if p.value != "" {
+			out = append(out, pair{p.key, text(p.value)})
+		}
+	}
+	if a.User != nil {
+		out = append(out, pair{"user", text(*a.User)})
+	}
+	if a.Value != nil {
+		out = append(out, pair{"value", text(*a.Value)})
+	}
+	if a.Append {
+		out = append(out, pair{"append", "true"})
+	}
+	return out
+}
+
+// auth writes one part as a table, several as an array of tables.
+func (w *writer) auth(parts [][]pair) {
+	tables := make([]string, len(parts))
+	for i, part := range parts {
+		keys := make([]string, len(part))
+		for j, p := range part {
+			keys[j] = p.key + " = " + p.value
+		}
+		tables[i] = "{ " + strings.Join(keys, ", ") + " }"
+	}
+	if len(tables) == 1 {
+		w.set("auth", tables[0])
+		return
+	}
+	w.set("auth", "[\n  "+strings.Join(tables, ",\n  ")+",\n]")
 }
 
 func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) []byte {
@@ -148,10 +242,11 @@ func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) [
 	w.set("requests_per_minute", fmt.Sprint(b.m.Pipelock.RequestsPerMinute))
 	w.table("[dlp]")
 	w.set("on_match", text("block"))
+	preset, _ := b.m.Preset()
 	if hosts := b.m.ProviderHosts(); len(hosts) > 0 {
 		w.table("[refusal_status]")
 		for _, h := range hosts {
-			w.set(tomlfile.Key("", h.String()), fmt.Sprint(codexRefusal))
+			w.set(tomlfile.Key("", h.String()), fmt.Sprint(preset.RefusalStatus))
 		}
 		if !b.m.EgressFirst() {
 			// The filter sees the agent's requests as they are, dummy and all.
@@ -164,11 +259,17 @@ func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) [
 		// The filter sees what egress has put on. The provider's token is not
 		// among it: its hosts are passed through.
 		for _, r := range b.m.Egress.Routes {
-			if r.Auth == nil {
-				continue
+			var sums []string
+			for _, a := range r.Parts() {
+				if a.TokenRef.Equal(manifest.TokenRef{}) || elsewhere(a) {
+					continue
+				}
+				if v := b.valueOf(a.TokenRef); len(v.Expose()) >= minDigest {
+					sums = append(sums, v.SHA256())
+				}
 			}
-			if v := b.valueOf(r.Auth.TokenRef); len(v.Expose()) >= minDigest {
-				w.expected(r.Host, []string{v.SHA256()})
+			if sums != nil {
+				w.expected(r.Host, sums)
 			}
 		}
 	}

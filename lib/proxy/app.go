@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,27 @@ type Loaded struct {
 	// Intercepts says whether the policy terminates TLS anywhere, for which it
 	// needs a CA.
 	Intercepts bool
+	// Follow, unless nil, begins whatever goes on beside the requests while the
+	// configuration is in force, and Close ends it. A check calls neither.
+	Follow func(forward.Config, *slog.Logger)
+	Close  func() error
+
+	config forward.Config
+}
+
+func (l *Loaded) follow(log *slog.Logger) {
+	if l.Follow != nil {
+		l.Follow(l.config, log)
+	}
+}
+
+func (l *Loaded) close(log *slog.Logger) {
+	if l.Close == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		log.Warn("the old configuration did not end well", "err", err)
+	}
 }
 
 type overrides struct {
@@ -104,6 +126,7 @@ func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
 		return nil, forward.Config{}, stage.Misuse(err)
 	}
 	config.Policy = l.Policy
+	l.config = config
 	return l, config, nil
 }
 
@@ -129,6 +152,8 @@ type Answer struct {
 	Route      string `json:"route,omitempty"`
 	Treatment  string `json:"treatment,omitempty"`
 	Credential string `json:"credential,omitempty"` // real or none
+	Source     string `json:"source,omitempty"`     // of the real one
+	Expires    string `json:"expires,omitempty"`    // RFC 3339; of the real one, if it says
 	Code       string `json:"code,omitempty"`
 	Status     int    `json:"status,omitempty"`
 	Message    string `json:"message,omitempty"`
@@ -179,7 +204,10 @@ func (p *Program) runCheck(c *cli.Context) error {
 		req.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	x, v := forward.Check(l.Policy, req, a, scheme)
-	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential}
+	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential, Source: x.CredentialSource}
+	if !x.CredentialExpiry.IsZero() {
+		ans.Expires = x.CredentialExpiry.UTC().Format(time.RFC3339)
+	}
 	if scheme == "https" {
 		ans.Treatment = v.Treatment.String()
 	}
@@ -205,7 +233,8 @@ func (p *Program) runCheck(c *cli.Context) error {
 
 func (a Answer) print(c *cli.Context) {
 	for _, line := range [][2]string{
-		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential}, {"code", a.Code},
+		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential},
+		{"source", a.Source}, {"expires", a.Expires}, {"code", a.Code},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(c.App.Writer, "%-11s %s\n", line[0]+":", line[1])

@@ -69,6 +69,9 @@ func (p *Program) serve(c *cli.Context) error {
 	}
 	engine := forward.New(forward.Options{Stage: p.Name, Limits: s.Limits.Engine(), Log: log, Audit: records}, config)
 
+	l.follow(log)
+	defer func() { l.close(log) }() // of the one that is in force then
+
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -94,7 +97,11 @@ func (p *Program) serve(c *cli.Context) error {
 			}
 			return nil
 		case <-hangup:
-			p.reload(c, engine, records, s)
+			if next := p.reload(c, engine, records, s); next != nil {
+				l.close(log)
+				l = next
+				l.follow(log)
+			}
 		case <-c.Context.Done():
 			log.Info("draining", "timeout", c.Duration("drain-timeout"))
 			ctx, cancel := context.WithTimeout(context.Background(), c.Duration("drain-timeout"))
@@ -109,11 +116,12 @@ func (p *Program) serve(c *cli.Context) error {
 	}
 }
 
-// reload puts a new configuration in force, or keeps the old one and says so.
-func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.Log, before *Settings) {
+// reload puts a new configuration in force and returns it, or keeps the old one
+// and says so.
+func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.Log, before *Settings) *Loaded {
 	log, err := newLogger(c)
 	if err != nil {
-		return
+		return nil
 	}
 	l, config, err := p.load(c)
 	if err == nil {
@@ -123,7 +131,7 @@ func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.
 		for _, line := range strings.Split(err.Error(), "\n") {
 			log.Error("reload failed; the old configuration stays in force", "err", line)
 		}
-		return
+		return nil
 	}
 	if l.Settings.Listen != before.Listen || l.Settings.AuditLog != before.AuditLog {
 		log.Warn("listen and audit_log change at a restart only")
@@ -133,6 +141,7 @@ func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.
 	}
 	engine.Swap(config)
 	log.Info("reloaded", "config", l.File.Path())
+	return l
 }
 
 // listen opens the address that clients connect to. What other machines can

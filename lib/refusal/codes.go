@@ -14,7 +14,11 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	PathNotAllowed     Code = "path_not_allowed"
 	AmbiguousPath      Code = "ambiguous_path"
+	GitNotAllowed      Code = "git_not_allowed"
 	ForeignCredential  Code = "foreign_credential"
+	SignInRefused      Code = "sign_in_refused"
+	BadTokenRequest    Code = "bad_token_request"
+	LoginEnded         Code = "login_ended"
 	CleartextRefused   Code = "cleartext_refused"
 	AddressProhibited  Code = "address_prohibited"
 	SecretInRequest    Code = "secret_in_request"
@@ -87,8 +91,12 @@ var table = [...]Entry{
 	{NoRoute, http.StatusForbidden, denied, true, false, "No egress route names this host and port. The operator adds a route to bottle.toml."},
 	{MethodNotAllowed, http.StatusForbidden, denied, true, false, "The route names its methods, and this is not one of them; or the method is TRACE, which asks the origin to repeat what it was sent."},
 	{PathNotAllowed, http.StatusForbidden, denied, true, false, "The route names its path prefixes, and the path is under none of them."},
-	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a path rule. Send the plain path."},
+	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a rule about paths or git. Send the plain path."},
+	{GitNotAllowed, http.StatusForbidden, denied, true, false, "The route's git rule does not allow this: a push (or git-lfs upload) where git is \"read\", anything of git where it is \"off\". Keep the commits; the operator changes git in bottle.toml."},
 	{ForeignCredential, http.StatusForbidden, denied, true, false, "The request carries a credential that is not this bottle's dummy, on a route that takes no other."},
+	{SignInRefused, http.StatusForbidden, denied, true, false, "Signing in or out, a device login or another grant, on the provider's sign-in host. The bottle's login is the host's: sign in there."},
+	{BadTokenRequest, http.StatusBadRequest, badReq, true, false, "The body of a token request cannot be read: it is neither JSON nor a form, or too long, or compressed."},
+	{LoginEnded, http.StatusForbidden, denied, true, false, "The client asked for new tokens, and the host's login has ended or cannot be read. The operator runs the provider's client on the host, or signs in there; the bottle follows."},
 	{CleartextRefused, http.StatusForbidden, denied, true, false, "http:// to a route that carries a credential. Use https://."},
 	{AddressProhibited, http.StatusForbidden, "destination_ip_prohibited", true, false, "The name resolves to a private, loopback, link-local, metadata or otherwise special address. The operator permits a network with allow_addresses, or one destination with connect_to."},
 	{SecretInRequest, http.StatusForbidden, denied, true, false, "The filter found a secret in the request. Remove it; the message says where it stands."},

@@ -32,12 +32,34 @@ type Refusal struct {
 	RequestID string
 	// Status overrides the table's status; 0 keeps it.
 	Status int
+	// Form is the body's, for a client that shows its user no other.
+	Form Form
 	// RetryAfter is sent with status 429 only.
 	RetryAfter time.Duration
 	// Rule and Location say what the scanner found and where, for the audit log.
 	Rule, Location string
 	// Cause is for the operator's log, never for the agent.
 	Cause error
+}
+
+// Form is how the body of a refusal is written. [Parse] reads the first alone.
+type Form int
+
+const (
+	Nested Form = iota // [Payload], as the providers' APIs answer
+	Text               // the message as text/plain, which is what git shows
+	Flat               // an object whose "error" and "message" are the message, as npm and git-lfs want it
+)
+
+// FormFor returns the form that the client with this User-Agent shows.
+func FormFor(userAgent string) Form {
+	switch name, _, _ := strings.Cut(userAgent, "/"); name {
+	case "git":
+		return Text
+	case "npm", "git-lfs":
+		return Flat
+	}
+	return Nested
 }
 
 // New returns a refusal with a message made by fmt.Sprintf.
@@ -113,9 +135,17 @@ func (r *Refusal) payload() PayloadError {
 	return PayloadError{r.stage() + ": " + r.Message, PayloadType, r.Code, r.stage(), r.Host, r.RequestID, Lookup(r.Code).Retry}
 }
 
-// Body returns the JSON body, with a line end.
+// Body returns the body in the refusal's form, with a line end.
 func (r *Refusal) Body() []byte {
-	b, err := json.Marshal(Payload{r.payload()})
+	var body any = Payload{r.payload()}
+	if r.Form != Nested {
+		text := fmt.Sprintf("%s (%s, request %s)", r.payload().Message, r.Code, r.RequestID)
+		if r.Form == Text {
+			return []byte(text + "\n")
+		}
+		body = map[string]string{"error": text, "message": text}
+	}
+	b, err := json.Marshal(body)
 	if err != nil { // strings and a bool always marshal
 		panic(err)
 	}
@@ -139,6 +169,9 @@ func (r *Refusal) Frame() []byte {
 // Header sets the headers of the answer.
 func (r *Refusal) Header(h http.Header, bodyLen int) {
 	h.Set("Content-Type", "application/json")
+	if r.Form == Text {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	h.Set("Content-Length", strconv.Itoa(bodyLen))
 	h.Set("Proxy-Status", r.ProxyStatus())
 	h.Set("Cache-Control", "no-store")
