@@ -97,6 +97,9 @@ type Options struct {
 	Limits Limits
 	Log    *slog.Logger
 	Audit  *audit.Log
+	// Recorder, unless nil, keeps the exchanges; those in tunnels that are relayed
+	// unread are not seen.
+	Recorder Recorder
 }
 
 // Engine serves clients. It is safe for concurrent use.
@@ -108,6 +111,7 @@ type Engine struct {
 	serverLog *log.Logger
 	audit     *audit.Log
 	buffers   *bufferPool
+	recorder  Recorder
 
 	current  atomic.Pointer[generation]
 	agentTLS *tls.Config
@@ -133,6 +137,7 @@ func New(o Options, c Config) *Engine {
 		limits:    o.Limits.withDefaults(),
 		log:       o.Log,
 		audit:     o.Audit,
+		recorder:  o.Recorder,
 		buffers:   newBufferPool(),
 		tunnels:   map[*tunnel]struct{}{},
 	}

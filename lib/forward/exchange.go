@@ -39,6 +39,9 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	out := &responseWriter{ResponseWriter: w, x: x}
 	x.body = http.NewResponseController(w)
 	req = WithExchange(req, x)
+	if e.recorder != nil {
+		x.rec = e.recorder.Begin(x, req)
+	}
 	defer e.finish(x, out)
 	if req.ProtoMajor == 1 {
 		// Otherwise net/http takes the rest of the body before it lets an answer
@@ -106,6 +109,9 @@ func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
 	if t != nil {
 		x.Destination, x.Scheme = t.destination, "https"
 		x.Route, x.RefusalStatus = t.verdict.Route, t.verdict.RefusalStatus
+		x.hopIn = numbered(t.hop, t.requests.Add(1))
+	} else {
+		x.hopIn = hopIn(req.Header)
 	}
 	if isWebSocket(req) {
 		x.Upgrade, x.proto = "websocket", "websocket"
@@ -128,8 +134,10 @@ func shortMethod(m string) string {
 	return m
 }
 
+const idLength = 12
+
 // newID returns 60 random bits: enough to find one request in one log.
-func newID() string { return strings.ToLower(rand.Text()[:12]) }
+func newID() string { return strings.ToLower(rand.Text()[:idLength]) }
 
 // locate sets the exchange's destination, or says why the request has none:
 // CONNECT authority = SNI = Host = port (RFC 9110, section 7.4).
@@ -291,6 +299,7 @@ func (hopByHop) ModifyRequest(req *http.Request) error {
 	}
 	req.Header.Del("Http2-Settings")
 	req.Header.Del("Host")
+	req.Header.Del(hopHeader)
 	if upgrade {
 		req.Header["Connection"] = []string{"Upgrade"}
 		req.Header["Upgrade"] = []string{"websocket"}

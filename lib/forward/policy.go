@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/martian/v3"
 
+	"bottle/lib/audit"
 	"bottle/lib/authority"
 	"bottle/lib/refusal"
+	"bottle/lib/secret"
 )
 
 // Treatment is what becomes of a tunnel that is not refused.
@@ -141,17 +144,27 @@ type Exchange struct {
 	Credential string
 	// State is the policy's own, from one of its modifiers to the next.
 	State any
+	// Secrets are the real credentials on the request; set by the policy. What
+	// records exchanges must not write them down.
+	Secrets []secret.Value
+	// Informational, unless nil, sees the header of each 1xx answer that is
+	// passed on, and may change it; set by the policy.
+	Informational func(http.Header)
 
 	mu      sync.Mutex
 	refused *refusal.Refusal // why it was refused or cut off
 	logged  bool
+	echoes  []audit.Echo
+	hopOut  string // see hopHeader
 
+	hopIn  string
 	start  time.Time
 	up     atomic.Int64 // counted by the transport's goroutine
 	down   atomic.Int64 // after an upgrade
 	method string
 	proto  string
 	body   *http.ResponseController // for the deadline of reading
+	rec    Recording                // nil: not recorded
 }
 
 // Cut records that a policy ended the exchange after it had begun: in the
@@ -164,6 +177,27 @@ func (x *Exchange) Cut(r *refusal.Refusal) {
 	if x.refused == nil {
 		x.refused = r
 	}
+}
+
+// Echoed records that a credential of source was repeated in a part of the
+// answer, and replaced. It is safe for concurrent use.
+func (x *Exchange) Echoed(where, source string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range x.echoes {
+		if e := &x.echoes[i]; e.Where == where && e.Source == source {
+			e.Count++
+			return
+		}
+	}
+	x.echoes = append(x.echoes, audit.Echo{Where: where, Source: source, Count: 1})
+}
+
+// Echoes returns what Echoed recorded.
+func (x *Exchange) Echoes() []audit.Echo {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.echoes)
 }
 
 // Refused returns why the exchange was refused or cut off; nil if it was not.

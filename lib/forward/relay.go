@@ -72,6 +72,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 				out.Trailer[k] = nil
 			}
 		}
+		if x.rec != nil {
+			out.Body = &recordBody{out.Body, x.rec}
+		}
 		out.Body = &requestBody{ReadCloser: out.Body, x: x, in: pr.In, out: out}
 		gather(pr.In, out)
 	}
@@ -168,10 +171,13 @@ type generation struct {
 // the connection it would have seen, and an HTTP/1.1 exchange does not share
 // one HTTP/2 connection's flow control with all others.
 func (g *generation) RoundTrip(out *http.Request) (*http.Response, error) {
+	x := ExchangeOf(out)
+	out = out.WithContext(noteHop(out.Context(), x, out.ProtoMajor == 2))
 	switch {
 	case out.URL.Scheme == "http":
 		if g.dialer.NextHop != nil {
 			g.dialer.NextHop.announce(out.Header, g.dialer.Pseudonym)
+			announceHop(out.Header, x)
 		}
 		return g.cleartext.RoundTrip(out)
 	case out.ProtoMajor == 2:

@@ -24,22 +24,20 @@ type Config struct {
 
 // RouteConfig is one [[route]] of egress.toml.
 type RouteConfig struct {
-	Host          string      `toml:"host"`
-	Methods       []string    `toml:"methods"`
-	Paths         []string    `toml:"paths"`
-	Inject        string      `toml:"inject"`
-	RefusalStatus int         `toml:"refusal_status"`
-	Auth          *AuthConfig `toml:"auth"`
-}
-
-// AuthConfig says which credential a route gets.
-type AuthConfig struct {
-	Scheme   string `toml:"scheme"`
-	TokenEnv string `toml:"token_env"`
+	Host          string   `toml:"host"`
+	Methods       []string `toml:"methods"`
+	Paths         []string `toml:"paths"`
+	Inject        string   `toml:"inject"`
+	RefusalStatus int      `toml:"refusal_status"`
+	Git           string   `toml:"git"`
+	// RedactResponses is true unless the file says otherwise.
+	RedactResponses *bool                           `toml:"redact_responses"`
+	Auth            *tomlfile.OneOrMany[AuthConfig] `toml:"auth"`
 }
 
 var (
 	schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]*$`) // token, RFC 9110 section 5.6.2
+	tokenPattern  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	methodPattern = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
 	sumPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -59,6 +57,7 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 			complain(tomlfile.Index("dummies.sha256", i), "want 64 lower-case hex digits")
 		}
 	}
+	a := &auths{complain: complain, lookup: lookup}
 	var routes []*Route
 	seen := map[authority.Pattern]int{}
 	for i, rc := range c.Route {
@@ -97,8 +96,14 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 		if s := rc.RefusalStatus; s != 0 && (s < 400 || s > 499 || s == http.StatusTooManyRequests) {
 			complain(at+".refusal_status", "%d is not a status from 400 to 499 other than 429", s)
 		}
+		switch r.Git = Git(rc.Git); r.Git {
+		case "", GitRead, GitWrite, GitOff:
+		default:
+			complain(at+".git", "%q is not known", rc.Git).WithHint(`use "read", "write" or "off"`)
+		}
+		r.RedactResponses = rc.RedactResponses == nil || *rc.RedactResponses
 		if rc.Auth != nil {
-			r.Authorization = rc.Auth.value(at+".auth", complain, lookup)
+			r.auth = a.parts(at+".auth", *rc.Auth, r.RedactResponses)
 		} else if r.Mode == Replace {
 			complain(at+".inject", "replace needs auth: there is nothing to put in the dummy's place")
 		}
@@ -108,36 +113,6 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 		return nil, err
 	}
 	return NewRoutes(routes, c.Dummies.SHA256), nil
-}
-
-func (a *AuthConfig) value(at string, complain func(string, string, ...any) *tomlfile.Error, lookup func(string) (string, bool)) secret.Value {
-	if !schemePattern.MatchString(a.Scheme) {
-		complain(at+".scheme", "%q is not an authentication scheme such as Bearer", a.Scheme)
-		return secret.Value{}
-	}
-	if !envPattern.MatchString(a.TokenEnv) {
-		complain(at+".token_env", "%q is not the name of an environment variable", a.TokenEnv)
-		return secret.Value{}
-	}
-	text, ok := lookup(a.TokenEnv)
-	if !ok {
-		complain(at+".token_env", "%s is not set", a.TokenEnv).WithHint("name the file that holds it with --env-file, or export it to bottle-egress alone")
-		return secret.Value{}
-	}
-	token, err := secret.New(text)
-	if err != nil {
-		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
-		return secret.Value{}
-	}
-	if strings.Contains(token.Expose(), " ") {
-		complain(at+".token_env", "%s: the token contains a space", a.TokenEnv).WithHint("the scheme belongs into scheme, the token alone into the variable")
-		return secret.Value{}
-	}
-	v, err := secret.New(a.Scheme + " " + token.Expose())
-	if err != nil {
-		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
-	}
-	return v
 }
 
 // LoadEnvFile reads KEY=value lines. The file must be private, see

@@ -26,27 +26,54 @@ type Route struct {
 	Mode    Mode
 	// RefusalStatus replaces 403 on policy refusals; 0 keeps it.
 	RefusalStatus int
-	// Authorization is the header value to set: scheme, space, token. Zero on an
-	// open route, to which no credential goes at all.
-	Authorization secret.Value
+	// RedactResponses says that a real credential which an answer repeats is
+	// replaced. Such a route takes no credential of less than 8 bytes.
+	RedactResponses bool
+	// Git is what git clients may do: GitRead, GitWrite or GitOff; "" does not
+	// look for git.
+	Git Git
 
+	// auth is what goes on a request, all of it or nothing; nil on an open
+	// route, to which no credential goes at all.
+	auth  []part
 	paths pathrule.Rule
 }
 
-// open reports that the route has no credential of its own.
-func (r *Route) open() bool { return r.Authorization.IsZero() }
+// Git is what a route lets git clients do.
+type Git string
 
-// Routes is an immutable table of routes.
+// The values of Git.
+const (
+	GitRead  Git = "read"  // clone and fetch
+	GitWrite Git = "write" // push, too
+	GitOff   Git = "off"   // nothing
+)
+
+// open reports that the route has no credential of its own.
+func (r *Route) open() bool { return len(r.auth) == 0 }
+
+// injects reports that the credential itself goes into the header name.
+func (r *Route) injects(name string) bool {
+	for i := range r.auth {
+		if p := &r.auth[i]; p.place == inHeader && p.name == name && p.secret() {
+			return true
+		}
+	}
+	return false
+}
+
+// Routes is a table of routes. It is safe for concurrent use.
 type Routes struct {
 	set     *authority.Set
 	byHost  map[authority.Pattern]*Route
 	dummies map[string]bool // SHA-256 of this bottle's dummies
+	echoes  *echoes
 }
 
 // NewRoutes returns the table of rs. dummies are the lower-case hex SHA-256 of
 // this bottle's dummy credentials.
 func NewRoutes(rs []*Route, dummies []string) *Routes {
-	t := &Routes{byHost: map[authority.Pattern]*Route{}, dummies: map[string]bool{}}
+	t := &Routes{byHost: map[authority.Pattern]*Route{}, dummies: map[string]bool{}, echoes: newEchoes()}
 	var ps []authority.Pattern
 	for _, r := range rs {
 		ps = append(ps, r.Pattern)

@@ -19,6 +19,7 @@ import (
 
 	"bottle/lib/audit"
 	"bottle/lib/forward"
+	"bottle/lib/recording"
 	"bottle/lib/secret"
 	"bottle/lib/stage"
 )
@@ -28,6 +29,9 @@ const defaultDrain = 10 * time.Second
 // serve is the life of a proxy: load, listen, say ready, serve; SIGHUP
 // reloads, SIGTERM or SIGINT drains, a second one ends the process.
 func (p *Program) serve(c *cli.Context) error {
+	if id := c.String("trace"); id != "" {
+		return p.trace(c, id)
+	}
 	if c.NArg() > 0 {
 		return stage.Misuse(stage.Hint(fmt.Errorf("unknown command %q", c.Args().First()), "see "+p.Name+" --help"))
 	}
@@ -67,7 +71,25 @@ func (p *Program) serve(c *cli.Context) error {
 		}
 		return stage.Misuse(l.File.Errorf("listen", "%w", err).WithHint("stop what listens there, or choose another address with --listen"))
 	}
-	engine := forward.New(forward.Options{Stage: p.Name, Limits: s.Limits.Engine(), Log: log, Audit: records}, config)
+	options := forward.Options{Stage: p.Name, Limits: s.Limits.Engine(), Log: log, Audit: records}
+	if name := c.String("har"); name != "" {
+		if c.Int64("har-limit") <= 0 {
+			listener.Close()
+			return stage.Misuse(errors.New("--har-limit: want a number of MiB above 0"))
+		}
+		r, err := recording.Create(name, recording.Options{Stage: p.Name, Version: stage.Version(), Limit: c.Int64("har-limit") << 20, Log: log})
+		if err != nil {
+			listener.Close()
+			return stage.Misuse(fmt.Errorf("--har: %w", err))
+		}
+		options.Recorder = r
+		defer func() {
+			if cerr := r.Close(); cerr != nil {
+				log.Error("recording ended badly", "err", cerr)
+			}
+		}()
+	}
+	engine := forward.New(options, config)
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

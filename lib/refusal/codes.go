@@ -50,6 +50,7 @@ const (
 	ConnectTimeout        Code = "connect_timeout"
 	OriginTLSFailed       Code = "origin_tls_failed"
 	OriginClosed          Code = "origin_closed"
+	UndecodableAnswer     Code = "undecodable_answer"
 	NextHopDown           Code = "next_hop_down"
 	NextHopRefused        Code = "next_hop_refused"
 	NextHopAuth           Code = "next_hop_auth"
@@ -122,6 +123,7 @@ var table = [...]Entry{
 	{ConnectTimeout, http.StatusGatewayTimeout, "connection_timeout", false, true, "The origin did not answer the connection in time."},
 	{OriginTLSFailed, http.StatusBadGateway, "tls_certificate_error", false, false, "The origin's certificate could not be verified. The operator adds its root with upstream_ca."},
 	{OriginClosed, http.StatusBadGateway, "connection_terminated", false, true, "The origin ended the connection before it answered."},
+	{UndecodableAnswer, http.StatusBadGateway, protocol, false, false, "The origin's answer is coded in a way that cannot be searched for the credential, so it is not passed on. The operator may set redact_responses = false on the route."},
 	{NextHopDown, http.StatusBadGateway, "destination_unavailable", false, true, "The next hop does not accept a connection. The operator starts it; nothing goes direct meanwhile."},
 	{NextHopRefused, http.StatusForbidden, denied, true, false, "The next hop refused the tunnel without saying why."},
 	{NextHopAuth, http.StatusBadGateway, "proxy_configuration_error", false, false, "The next hop wants a login. The operator puts user:password into next_hop."},
