@@ -105,7 +105,7 @@ func TestEvasions(t *testing.T) {
 		})
 	egress := policyOf(t, fmt.Sprintf("listen = \"127.0.0.1:0\"\n[[route]]\nhost = %q\nauth = { scheme = \"Bearer\", token_env = \"T\" }\n", limitsHost),
 		func(c *inject.Config, f *tomlfile.File) (*forward.Policy, error) {
-			r, err := c.Routes(f, func(string) (string, bool) { return "real", true })
+			r, err := c.Routes(f, func(string) (string, bool) { return "the-real-one", true })
 			if err != nil {
 				return nil, err
 			}

@@ -57,9 +57,8 @@ of them quotes the login.
 
 A login in the system's keyring cannot be read: set
 cli_auth_credentials_store = "file" in codex's config.toml and sign in again.
-API keys have no dummy. A bottle cannot renew its login: when the real token
-expires, the agent's session ends, and a new dummy is needed once the host has
-a new token. The agent learns the account id and the plan. Tokens are not
+API keys have no dummy. A dummy ends when the real token does; bottle-egress
+then answers its client's refresh with a new one. The agent learns the account id and the plan. Tokens are not
 verified; that is the provider's part.
 */
 package main

@@ -13,7 +13,8 @@ import (
 )
 
 // Marker is in every dummy token of every bottle: at the start of a refresh
-// token, and of the third part of a JWT. It is written in clear there, not
+// token, of what follows the prefix of one of Claude's tokens, and of the third
+// part of a JWT. It is written in clear there, not
 // inside base64, and consists of characters of the base64url alphabet.
 const Marker = "bottle-dummy-"
 
@@ -64,8 +65,10 @@ func NewSeed() []byte {
 // looks at the marker alone, so it is for scanners and messages: what a proxy
 // replaces is decided by [Codex.SHA256].
 func IsDummy(token string) bool {
-	if strings.HasPrefix(token, Marker) {
-		return true
+	for _, prefix := range append(claudePrefixes, "") {
+		if strings.HasPrefix(token, prefix+Marker) {
+			return true
+		}
 	}
 	parts := strings.Split(token, ".")
 	return len(parts) == 3 && strings.HasPrefix(parts[2], Marker)
@@ -101,7 +104,7 @@ func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 	avoid.addToken(host.RefreshToken.Expose())
 	// What stands in every dummy, or in clear beside the tokens, tells nothing.
 	avoid.remove(Marker)
-	bare := draw(host, newStream(seed, 0), nil)
+	bare := draw(host, newStream("codex", seed, 0), nil)
 	bare.AccessToken, bare.IDToken, bare.RefreshToken = "", "", ""
 	avoid.remove(string(bare.JSON()))
 
@@ -109,7 +112,7 @@ func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 		if attempt == attempts {
 			avoid.removeExpiry(host.Expiry)
 		}
-		c := draw(host, newStream(seed, attempt), avoid)
+		c := draw(host, newStream("codex", seed, attempt), avoid)
 		if !avoid.meets(string(c.JSON())) {
 			return c, nil
 		}

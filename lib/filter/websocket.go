@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 
 	"bottle/lib/dlp"
 	"bottle/lib/forward"
@@ -17,24 +16,7 @@ import (
 type narrowExtensions struct{}
 
 func (narrowExtensions) ModifyRequest(req *http.Request) error {
-	offers, ok := req.Header["Sec-Websocket-Extensions"]
-	if !ok {
-		return nil
-	}
-	var kept []string
-	for _, v := range offers {
-		for _, offer := range strings.Split(v, ",") {
-			name, _, _ := strings.Cut(offer, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "permessage-deflate") {
-				kept = append(kept, strings.TrimSpace(offer))
-			}
-		}
-	}
-	if len(kept) == 0 {
-		delete(req.Header, "Sec-Websocket-Extensions")
-		return nil
-	}
-	req.Header["Sec-Websocket-Extensions"] = []string{strings.Join(kept, ", ")}
+	wsframe.NarrowExtensions(req.Header)
 	return nil
 }
 

@@ -6,14 +6,24 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/martian/v3"
 
+	"bottle/lib/audit"
 	"bottle/lib/authority"
 	"bottle/lib/refusal"
+	"bottle/lib/secret"
+)
+
+// What Exchange.Credential says.
+const (
+	CredentialReal  = "real"  // the real one is on the request
+	CredentialNone  = "none"  // none is
+	CredentialDummy = "dummy" // the stage answers itself, with a new dummy
 )
 
 // Treatment is what becomes of a tunnel that is not refused.
@@ -67,8 +77,20 @@ type Policy struct {
 	// Strip removes what must not pass: the agent's credentials, or offers that
 	// the stage could not follow. Hop-by-hop headers are gone by then.
 	Strip martian.RequestModifier
-	// Inject adds the real credential.
+	// Inject adds the real credential. For a second attempt it runs again, on a
+	// copy of the request as it was before.
 	Inject martian.RequestModifier
+	// Answer, unless nil, may answer a request that has come so far in the
+	// origin's stead: nothing is dialled. It returns nil for one that goes on,
+	// an error to refuse. It may read the body, and bounds what it reads in size
+	// and time; a read that fails is a [*BodyError].
+	Answer func(*http.Request) (*Answer, error)
+	// Retry, unless nil, is asked about the origin's answer to each request that
+	// has a real credential on it, once, before the agent gets anything: should
+	// the request be sent again? It may take its time. If it says yes, and the
+	// body can be sent a second time, the agent gets the second answer, whatever
+	// it is; else the first.
+	Retry func(*http.Response) bool
 	// Response sees the origin's answer. For an accepted upgrade the body is an
 	// io.ReadWriteCloser, which it may wrap.
 	Response martian.ResponseModifier
@@ -137,21 +159,39 @@ type Exchange struct {
 	// RefusalStatus is as in [Verdict]; set by the policy, inherited from the
 	// tunnel's verdict.
 	RefusalStatus int
-	// Credential is "real" once one is on the request; set by the policy.
+	// Credential says what became of it; set by the policy.
 	Credential string
+	// CredentialSource says where that one comes from, and CredentialExpiry when
+	// it ends, zero if it does not say; set by the policy.
+	CredentialSource string
+	CredentialExpiry time.Time
+	// Replayed says that the origin was asked twice.
+	Replayed bool
 	// State is the policy's own, from one of its modifiers to the next.
 	State any
+	// Secrets are the real credentials on the request; set by the policy. What
+	// records exchanges must not write them down.
+	Secrets []secret.Value
+	// Informational, unless nil, sees the header of each 1xx answer that is
+	// passed on, and may change it; set by the policy.
+	Informational func(http.Header)
+
+	before *uninjected // for a second attempt
 
 	mu      sync.Mutex
 	refused *refusal.Refusal // why it was refused or cut off
 	logged  bool
+	echoes  []audit.Echo
+	hopOut  string // see hopHeader
 
+	hopIn  string
 	start  time.Time
 	up     atomic.Int64 // counted by the transport's goroutine
 	down   atomic.Int64 // after an upgrade
 	method string
 	proto  string
 	body   *http.ResponseController // for the deadline of reading
+	rec    Recording                // nil: not recorded
 }
 
 // Cut records that a policy ended the exchange after it had begun: in the
@@ -164,6 +204,27 @@ func (x *Exchange) Cut(r *refusal.Refusal) {
 	if x.refused == nil {
 		x.refused = r
 	}
+}
+
+// Echoed records that a credential of source was repeated in a part of the
+// answer, and replaced. It is safe for concurrent use.
+func (x *Exchange) Echoed(where, source string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range x.echoes {
+		if e := &x.echoes[i]; e.Where == where && e.Source == source {
+			e.Count++
+			return
+		}
+	}
+	x.echoes = append(x.echoes, audit.Echo{Where: where, Source: source, Count: 1})
+}
+
+// Echoes returns what Echoed recorded.
+func (x *Exchange) Echoes() []audit.Echo {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.echoes)
 }
 
 // Refused returns why the exchange was refused or cut off; nil if it was not.

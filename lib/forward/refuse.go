@@ -104,13 +104,26 @@ func unreadable(c refusal.Code) bool {
 // finish writes the audit record of an exchange. It runs while a panic of the
 // relay (the client or the origin went away midway) passes through.
 func (e *Engine) finish(x *Exchange, w *responseWriter) {
+	if x.rec != nil {
+		x.rec.End(x.Secrets)
+	}
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
-		Route: x.Route, Credential: x.Credential,
+		Route: x.Route, Credential: x.Credential, Source: x.CredentialSource, Replayed: x.Replayed, HopIn: x.hopIn,
 		Status: w.status, Up: x.up.Load(), Down: w.written + x.down.Load(), Millis: time.Since(x.start).Milliseconds(),
+	}
+	if !x.CredentialExpiry.IsZero() {
+		ends := x.CredentialExpiry.UTC()
+		rec.Expires = &ends
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()
+	}
+	x.mu.Lock()
+	rec.HopOut = x.hopOut
+	x.mu.Unlock()
+	if rec.Echoed = x.Echoes(); rec.Echoed != nil {
+		e.log.Warn("the origin repeated a credential; it was replaced", "request_id", x.ID, "host", rec.Host, "echoed", rec.Echoed)
 	}
 	if r := x.Refused(); r != nil {
 		rec.Decision, rec.Code, rec.Rule, rec.Location = audit.Refuse, string(r.Code), r.Rule, r.Location

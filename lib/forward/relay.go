@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bottle/lib/authority"
@@ -71,6 +72,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 			for k := range pr.In.Trailer {
 				out.Trailer[k] = nil
 			}
+		}
+		if x.rec != nil {
+			out.Body = &recordBody{out.Body, x.rec}
 		}
 		out.Body = &requestBody{ReadCloser: out.Body, x: x, in: pr.In, out: out}
 		gather(pr.In, out)
@@ -157,6 +161,7 @@ type generation struct {
 	steps  interface{ ModifyRequest(*http.Request) error }
 	relay  http.Handler
 	leaf   LeafFunc
+	memory *atomic.Int64 // left for bodies that may be sent twice
 
 	dialer    *Dialer
 	http1     *http.Transport // for agents that speak HTTP/1.1
@@ -164,14 +169,25 @@ type generation struct {
 	cleartext *http.Transport // for http:// URLs
 }
 
-// RoundTrip sends out by the protocol that the agent spoke: the origin sees
-// the connection it would have seen, and an HTTP/1.1 exchange does not share
-// one HTTP/2 connection's flow control with all others.
+// RoundTrip sends out, a second time if the policy wants it.
 func (g *generation) RoundTrip(out *http.Request) (*http.Response, error) {
+	if x := ExchangeOf(out); x.before != nil && x.Scheme == "https" && x.Credential == CredentialReal {
+		return g.twice(out, x)
+	}
+	return g.send(out)
+}
+
+// send sends out by the protocol that the agent spoke: the origin sees the
+// connection it would have seen, and an HTTP/1.1 exchange does not share one
+// HTTP/2 connection's flow control with all others.
+func (g *generation) send(out *http.Request) (*http.Response, error) {
+	x := ExchangeOf(out)
+	out = out.WithContext(noteHop(out.Context(), x, out.ProtoMajor == 2))
 	switch {
 	case out.URL.Scheme == "http":
 		if g.dialer.NextHop != nil {
 			g.dialer.NextHop.announce(out.Header, g.dialer.Pseudonym)
+			announceHop(out.Header, x)
 		}
 		return g.cleartext.RoundTrip(out)
 	case out.ProtoMajor == 2:

@@ -28,6 +28,9 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.wroteHeader, w.status = true, http.StatusSwitchingProtocols
+	if w.x != nil && w.x.rec != nil {
+		w.x.rec.Answer(w.status, w.Header())
+	}
 	return &switchedConn{c, w.x}, buf, nil
 }
 
@@ -58,9 +61,14 @@ func (w *responseWriter) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.wroteHeader, w.status = true, status
 		w.length = contentLength(w.Header())
+		if w.x != nil && w.x.rec != nil {
+			w.x.rec.Answer(status, w.Header())
+		}
 		if _, ok := w.Header()["Content-Type"]; !ok {
 			w.Header()["Content-Type"] = nil // or net/http would guess one
 		}
+	} else if w.x != nil && w.x.Informational != nil {
+		w.x.Informational(w.Header())
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -68,6 +76,9 @@ func (w *responseWriter) WriteHeader(status int) {
 func (w *responseWriter) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.written += int64(n)
+	if w.x != nil && w.x.rec != nil {
+		w.x.rec.Answered(p[:n])
+	}
 	// Unknown lengths are flushed by ReverseProxy itself.
 	if err == nil && w.length > w.written {
 		err = http.NewResponseController(w.ResponseWriter).Flush()

@@ -41,11 +41,11 @@ var credentialHeaders = []string{
 // realtime endpoint takes from browsers.
 const keySubprotocol = "openai-insecure-api-key."
 
-// otherCredential returns the name of a credential header other than
-// Authorization that req carries, or "".
-func otherCredential(h http.Header) string {
-	for _, name := range credentialHeaders[1:] {
-		if _, ok := h[name]; ok {
+// otherCredential returns the name of a credential header that req carries
+// and that is no place of the route's own credential, or "".
+func otherCredential(h http.Header, r *Route) string {
+	for _, name := range credentialHeaders {
+		if _, ok := h[name]; ok && !r.injects(name) {
 			return name
 		}
 	}

@@ -19,7 +19,7 @@ func (s *Server) handler() http.Handler {
 	provider.HandleFunc("GET /backend-api/wham/config/requirements", s.policy(map[string]any{"contents": ""}))
 	provider.HandleFunc("/", s.notFound)
 	issuer := http.NewServeMux()
-	issuer.HandleFunc("POST /oauth/token", s.refuseRefresh)
+	issuer.HandleFunc("POST /oauth/token", s.token)
 	issuer.HandleFunc("/", s.notFound)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func (s *Server) describe(r *http.Request) Record {
 		rec.BearerIs = "other"
 		if token, ok := strings.CutPrefix(value, "Bearer "); ok {
 			rec.Bearer = Fingerprint(token)
-			if token == s.token && len(r.Header.Values("Authorization")) == 1 {
+			if token == s.Token() && len(r.Header.Values("Authorization")) == 1 {
 				rec.BearerIs = "real"
 			}
 		}
@@ -65,9 +65,9 @@ func (s *Server) authorized(w http.ResponseWriter, rec Record) bool {
 	switch {
 	case rec.BearerIs != "real":
 		s.answer(w, rec, http.StatusUnauthorized, errorBody("token_invalid", "Your authentication token is not valid."))
-	case time.Now().After(s.opts.Login.Expiry):
+	case time.Now().After(s.Login().Expiry):
 		s.answer(w, rec, http.StatusUnauthorized, errorBody("token_expired", "Provided authentication token is expired."))
-	case rec.Account != s.account:
+	case rec.Account != s.Account():
 		s.answer(w, rec, http.StatusForbidden, errorBody("account_mismatch", "The token does not belong to this account."))
 	default:
 		return true
@@ -104,11 +104,11 @@ func (s *Server) accountsCheck(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Set-Cookie", "__cf_bm=stand-in; Path=/; Domain=.chatgpt.com; Secure; HttpOnly; SameSite=None")
 	s.answer(w, rec, http.StatusOK, map[string]any{
 		"accounts": []any{map[string]any{
-			"id": s.account, "name": "stand-in", "structure": "personal",
+			"id": s.Account(), "name": "stand-in", "structure": "personal",
 			"workspace_backend_origin": s.opts.WorkspaceOrigin, "account_routing_override": override,
 		}},
-		"default_account_id": s.account,
-		"account_ordering":   []string{s.account},
+		"default_account_id": s.Account(),
+		"account_ordering":   []string{s.Account()},
 	})
 }
 
@@ -123,18 +123,25 @@ func (s *Server) policy(body map[string]any) http.HandlerFunc {
 	}
 }
 
-// refuseRefresh answers a token refresh. The stand-in gives no new tokens:
-// what a bottle's client holds is a placeholder, and that is refused.
-func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request) {
+// token answers a token refresh: with a next login where [Options.Renews] says
+// so and the refresh token is the real one, which works once.
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	rec := s.describe(r)
 	var body struct {
 		RefreshToken string `json:"refresh_token"`
 	}
 	json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&body)
-	if body.RefreshToken == s.refresh {
+	held := s.held.Load()
+	rec.Asked = "other-refresh"
+	if body.RefreshToken == held.RefreshToken() {
 		rec.Asked = "real-refresh"
-	} else {
-		rec.Asked = "other-refresh"
+		next := s.Next()
+		if s.opts.Renews && s.held.CompareAndSwap(held, &next) {
+			s.answer(w, rec, http.StatusOK, map[string]string{
+				"access_token": next.AccessToken(), "id_token": next.IDToken(), "refresh_token": next.RefreshToken(), "token_type": "Bearer",
+			})
+			return
+		}
 	}
 	s.answer(w, rec, http.StatusUnauthorized,
 		errorBody("refresh_token_invalidated", "The refresh token was revoked."))

@@ -57,6 +57,9 @@ type Options struct {
 	// Login is the one login that the provider knows; a zero Seed means a
 	// random one, a zero Expiry ten days from now.
 	Login throwaway.Codex
+	// Renews makes the token endpoint exchange the login's refresh token for a
+	// next login, which is the only one that is good from then on.
+	Renews bool
 	// Record gets each record as a JSON line; nil for nowhere.
 	Record io.Writer
 }
@@ -69,9 +72,7 @@ type Server struct {
 	http         *http.Server
 	served       chan struct{}
 	rec          recorder
-	token        string
-	refresh      string
-	account      string
+	held         atomic.Pointer[throwaway.Codex] // the login that is good now
 	unauthorized atomic.Int64
 	stop         context.CancelFunc // ends hijacked connections
 }
@@ -105,13 +106,11 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	tokens := o.Login.File()["tokens"].(map[string]any)
 	s := &Server{
 		opts: o, ca: ca, served: make(chan struct{}), stop: stop,
-		rec:   recorder{w: o.Record},
-		token: tokens["access_token"].(string), refresh: tokens["refresh_token"].(string),
-		account: tokens["account_id"].(string),
+		rec: recorder{w: o.Record},
 	}
+	s.held.Store(&o.Login)
 	s.unauthorized.Store(int64(o.Unauthorized))
 	leaves := mintca.NewLeafCache(ca, 64)
 	s.listener = countedListener{tcp}
@@ -147,14 +146,27 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 func (s *Server) CAPEM() []byte { return s.ca.CertPEM() }
 
 // Login is the host login whose bearer and account the provider accepts.
-func (s *Server) Login() throwaway.Codex { return s.opts.Login }
+func (s *Server) Login() throwaway.Codex { return *s.held.Load() }
+
+// Rotate makes next the only login that is good. It has to be of the same
+// account.
+func (s *Server) Rotate(next throwaway.Codex) { s.held.Store(&next) }
+
+// Next returns a login that can follow the one that is good now: of the same
+// account, with other tokens, and ten days of life.
+func (s *Server) Next() throwaway.Codex {
+	l := s.Login()
+	return throwaway.Codex{Seed: l.Seed + "+", Account: s.Account(), Plan: l.Plan, Expiry: time.Now().Add(240 * time.Hour).Truncate(time.Second)}
+}
 
 // Token is the real access token. It is a throw-away one, and still a secret
 // to the tests.
-func (s *Server) Token() string { return s.token }
+func (s *Server) Token() string { return s.Login().AccessToken() }
 
 // Account is the account id of the login.
-func (s *Server) Account() string { return s.account }
+func (s *Server) Account() string {
+	return s.Login().File()["tokens"].(map[string]any)["account_id"].(string)
+}
 
 // Answer is the model's text.
 func (s *Server) Answer() string { return s.opts.Answer }

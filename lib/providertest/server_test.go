@@ -308,3 +308,22 @@ func TestRecordHoldsNoCredential(t *testing.T) {
 		require.NotContains(t, out.String(), part[:12])
 	}
 }
+
+func TestARefreshTokenWorksOnce(t *testing.T) {
+	s := start(t, Options{Renews: true})
+	c := client(t, s, false)
+	first := s.Login()
+	for _, status := range []int{200, 401} {
+		r := request(t, s, "POST", "https://auth.openai.com/oauth/token", strings.NewReader(`{"refresh_token":"`+first.RefreshToken()+`"}`))
+		resp, body := do(t, c, r)
+		require.Equal(t, status, resp.StatusCode, body)
+	}
+	require.NotEqual(t, first.AccessToken(), s.Token())
+	resp, _ := do(t, c, request(t, s, "GET", "https://chatgpt.com/backend-api/wham/accounts/check", nil))
+	require.Equal(t, 200, resp.StatusCode)
+	r := request(t, s, "GET", "https://chatgpt.com/backend-api/wham/accounts/check", nil)
+	r.Header.Set("Authorization", "Bearer "+first.AccessToken())
+	resp, _ = do(t, c, r)
+	require.Equal(t, 401, resp.StatusCode)
+	require.Equal(t, "real-refresh", s.Records()[0].Asked)
+}

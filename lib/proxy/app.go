@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +43,27 @@ type Loaded struct {
 	// Intercepts says whether the policy terminates TLS anywhere, for which it
 	// needs a CA.
 	Intercepts bool
+	// Follow, unless nil, begins whatever goes on beside the requests while the
+	// configuration is in force, and Close ends it. A check calls neither.
+	Follow func(forward.Config, *slog.Logger)
+	Close  func() error
+
+	config forward.Config
+}
+
+func (l *Loaded) follow(log *slog.Logger) {
+	if l.Follow != nil {
+		l.Follow(l.config, log)
+	}
+}
+
+func (l *Loaded) close(log *slog.Logger) {
+	if l.Close == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		log.Warn("the old configuration did not end well", "err", err)
+	}
 }
 
 type overrides struct {
@@ -73,6 +95,10 @@ func (p *Program) flags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "upstream-ca", Usage: "trust the roots in `FILE` upstream, beside the system's (repeatable)", EnvVars: env("upstream-ca")},
 		&cli.StringSliceFlag{Name: "connect-to", Usage: "dial `HOST1:PORT1:HOST2:PORT2` elsewhere, as curl does (repeatable)", EnvVars: env("connect-to")},
 		&cli.StringFlag{Name: "audit-log", Usage: "append one JSON line per decision to `FILE`", EnvVars: env("audit-log")},
+		&cli.StringFlag{Name: "har", Usage: "record what passes into `FILE`, credentials replaced by fingerprints", EnvVars: env("har")},
+		&cli.Int64Flag{Name: "har-limit", Value: 64, Usage: "record no more than `MIB` into the file of --har", EnvVars: env("har-limit")},
+		&cli.StringFlag{Name: "trace", Usage: "print the records of the request `ID` in both stages from the audit log, and exit", EnvVars: env("trace")},
+		&cli.StringSliceFlag{Name: "trace-log", Usage: "with --trace, read the audit log `FILE` in place of the configuration's (repeatable)", EnvVars: env("trace-log")},
 		&cli.StringFlag{Name: "ready-file", Usage: "write the bound address to `FILE` once serving", EnvVars: env("ready-file")},
 		&cli.DurationFlag{Name: "drain-timeout", Value: defaultDrain, Usage: "let requests under way end for `TIME` on SIGTERM", EnvVars: env("drain-timeout")},
 		&cli.BoolFlag{Name: "allow-remote", Usage: "permit a listen address that other machines can reach", EnvVars: env("allow-remote")},
@@ -104,6 +130,7 @@ func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
 		return nil, forward.Config{}, stage.Misuse(err)
 	}
 	config.Policy = l.Policy
+	l.config = config
 	return l, config, nil
 }
 
@@ -129,6 +156,8 @@ type Answer struct {
 	Route      string `json:"route,omitempty"`
 	Treatment  string `json:"treatment,omitempty"`
 	Credential string `json:"credential,omitempty"` // real or none
+	Source     string `json:"source,omitempty"`     // of the real one
+	Expires    string `json:"expires,omitempty"`    // RFC 3339; of the real one, if it says
 	Code       string `json:"code,omitempty"`
 	Status     int    `json:"status,omitempty"`
 	Message    string `json:"message,omitempty"`
@@ -179,7 +208,10 @@ func (p *Program) runCheck(c *cli.Context) error {
 		req.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	x, v := forward.Check(l.Policy, req, a, scheme)
-	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential}
+	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential, Source: x.CredentialSource}
+	if !x.CredentialExpiry.IsZero() {
+		ans.Expires = x.CredentialExpiry.UTC().Format(time.RFC3339)
+	}
 	if scheme == "https" {
 		ans.Treatment = v.Treatment.String()
 	}
@@ -205,7 +237,8 @@ func (p *Program) runCheck(c *cli.Context) error {
 
 func (a Answer) print(c *cli.Context) {
 	for _, line := range [][2]string{
-		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential}, {"code", a.Code},
+		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential},
+		{"source", a.Source}, {"expires", a.Expires}, {"code", a.Code},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(c.App.Writer, "%-11s %s\n", line[0]+":", line[1])

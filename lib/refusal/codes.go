@@ -15,6 +15,9 @@ const (
 	PathNotAllowed     Code = "path_not_allowed"
 	AmbiguousPath      Code = "ambiguous_path"
 	ForeignCredential  Code = "foreign_credential"
+	SignInRefused      Code = "sign_in_refused"
+	BadTokenRequest    Code = "bad_token_request"
+	LoginEnded         Code = "login_ended"
 	CleartextRefused   Code = "cleartext_refused"
 	AddressProhibited  Code = "address_prohibited"
 	SecretInRequest    Code = "secret_in_request"
@@ -50,6 +53,7 @@ const (
 	ConnectTimeout        Code = "connect_timeout"
 	OriginTLSFailed       Code = "origin_tls_failed"
 	OriginClosed          Code = "origin_closed"
+	UndecodableAnswer     Code = "undecodable_answer"
 	NextHopDown           Code = "next_hop_down"
 	NextHopRefused        Code = "next_hop_refused"
 	NextHopAuth           Code = "next_hop_auth"
@@ -89,6 +93,9 @@ var table = [...]Entry{
 	{PathNotAllowed, http.StatusForbidden, denied, true, false, "The route names its path prefixes, and the path is under none of them."},
 	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a path rule. Send the plain path."},
 	{ForeignCredential, http.StatusForbidden, denied, true, false, "The request carries a credential that is not this bottle's dummy, on a route that takes no other."},
+	{SignInRefused, http.StatusForbidden, denied, true, false, "Signing in or out, a device login or another grant, on the provider's sign-in host. The bottle's login is the host's: sign in there."},
+	{BadTokenRequest, http.StatusBadRequest, badReq, true, false, "The body of a token request cannot be read: it is neither JSON nor a form, or too long, or compressed."},
+	{LoginEnded, http.StatusForbidden, denied, true, false, "The client asked for new tokens, and the host's login has ended or cannot be read. The operator runs the provider's client on the host, or signs in there; the bottle follows."},
 	{CleartextRefused, http.StatusForbidden, denied, true, false, "http:// to a route that carries a credential. Use https://."},
 	{AddressProhibited, http.StatusForbidden, "destination_ip_prohibited", true, false, "The name resolves to a private, loopback, link-local, metadata or otherwise special address. The operator permits a network with allow_addresses, or one destination with connect_to."},
 	{SecretInRequest, http.StatusForbidden, denied, true, false, "The filter found a secret in the request. Remove it; the message says where it stands."},
@@ -122,6 +129,7 @@ var table = [...]Entry{
 	{ConnectTimeout, http.StatusGatewayTimeout, "connection_timeout", false, true, "The origin did not answer the connection in time."},
 	{OriginTLSFailed, http.StatusBadGateway, "tls_certificate_error", false, false, "The origin's certificate could not be verified. The operator adds its root with upstream_ca."},
 	{OriginClosed, http.StatusBadGateway, "connection_terminated", false, true, "The origin ended the connection before it answered."},
+	{UndecodableAnswer, http.StatusBadGateway, protocol, false, false, "The origin's answer is coded in a way that cannot be searched for the credential, so it is not passed on. The operator may set redact_responses = false on the route."},
 	{NextHopDown, http.StatusBadGateway, "destination_unavailable", false, true, "The next hop does not accept a connection. The operator starts it; nothing goes direct meanwhile."},
 	{NextHopRefused, http.StatusForbidden, denied, true, false, "The next hop refused the tunnel without saying why."},
 	{NextHopAuth, http.StatusBadGateway, "proxy_configuration_error", false, false, "The next hop wants a login. The operator puts user:password into next_hop."},

@@ -29,6 +29,7 @@ var (
 type setup struct {
 	order         []string // nil: egressFirst
 	extraHosts    []string
+	refresh       string                        // who renews the host's login; "": the host
 	noPassthrough bool                          // the filter decrypts what the provider gets
 	login         *throwaway.Codex              // the operator's; nil: the provider's
 	edit          func(t *testing.T, b *bottle) // before the stages start
@@ -94,6 +95,9 @@ func prepare(t *testing.T, s *providertest.Server, o setup) *bottle {
 		connectTo = append(connectTo, host+":443:"+s.Addr())
 	}
 	agentTable := map[string]any{"provider": "codex", "forward_host_credentials": true}
+	if o.refresh != "" {
+		agentTable["refresh"] = o.refresh
+	}
 	if o.extraHosts != nil {
 		agentTable["extra_hosts"] = o.extraHosts
 	}

@@ -1,0 +1,39 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"bottle/lib/audit"
+	"bottle/lib/stage"
+)
+
+// trace prints what became of one request: of the configuration's audit log, or
+// --audit-log's, or of the logs that --trace-log names.
+func (p *Program) trace(c *cli.Context, id string) error {
+	paths := c.StringSlice("trace-log")
+	if len(paths) == 0 {
+		l, _, err := p.load(c)
+		if err != nil {
+			return err
+		}
+		path := l.Settings.AuditLog
+		if path != "" && c.String("audit-log") == "" {
+			path = l.File.Resolve(path)
+		}
+		if path == "" {
+			return stage.Misuse(stage.Hint(errors.New("--trace: there is no audit log"), "name the logs of both stages with --trace-log"))
+		}
+		paths = []string{path}
+	}
+	err := audit.Trace(c.App.Writer, id, paths...)
+	if errors.Is(err, audit.ErrNoRecord) {
+		err = stage.Hint(err, "a refusal tells its request_id, and so does each line of the audit log; name the log of each stage with --trace-log, if they have one each")
+	}
+	if err != nil {
+		return fmt.Errorf("--trace %s: %w", id, err)
+	}
+	return nil
+}
