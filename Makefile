@@ -3,19 +3,21 @@
 # The commit goes into --version where git can tell it.
 BUILDVCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 
+# urfave_cli_no_docs leaves out what writes manual pages from flags: ours are written by hand.
 build: ## build the four programs into bin/, static and stripped
-	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-s -w' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -buildvcs=$(BUILDVCS) -tags urfave_cli_no_docs -ldflags '-s -w' -o bin/ ./cmd/...
 
 run: build ## show the main job on this machine alone: no internet, no login
 	scripts/demo
 
-test: build ## run every test: packages, scripts, each stage alone, the real Codex CLI
+test: build ## run every test: packages, scripts, each stage alone, the real clients
 	go test -race ./...
+	go test ./scripts/corpus
 	cd scripts/bench && go test ./...
 	scripts/alone/all
 	scripts/e2e
 
-bench: build ## measure the stages against direct, martian and goproxy; BENCH= options
+bench: build ## measure the stages and the scanner against others; BENCH= options
 	scripts/bench/run bin $(BENCH)
 
 check: build ## format, vet, linters, sizes

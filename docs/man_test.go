@@ -1,14 +1,18 @@
 package docs
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"bottle/lib/audit"
 )
 
 var programs = []string{"bottle-mintauth", "bottle-prepare", "bottle-egress", "bottle-pipelock"}
@@ -112,5 +116,25 @@ func TestManPagesAreClean(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^\.Xr (bottle\S*) (\d)`).FindAllStringSubmatch(read(t, page), -1) {
 			require.FileExists(t, "man/"+m[1]+"."+m[2], "%s refers to it", page)
 		}
+	}
+}
+
+func TestTheManualNamesEveryFieldOfTheAuditLog(t *testing.T) {
+	page, err := os.ReadFile("man/bottle-routes.5")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(page), ".Sh AUDIT LOG\n")
+	section, _, _ = strings.Cut(section, "\n.Sh ")
+	words := map[string]bool{}
+	for _, word := range strings.FieldsFunc(section, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		words[word] = true
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[audit.Record](), reflect.TypeFor[audit.Echo]()} {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			require.True(t, words[name], "%s is not in bottle-routes(5)", name)
+		}
+	}
+	for _, event := range []string{audit.EventRequest, audit.EventTunnelOpen, audit.EventTunnelClose, audit.EventConnect, audit.EventMatch, audit.EventUndecoded} {
+		require.True(t, words[event], "%s is not in bottle-routes(5)", event)
 	}
 }

@@ -7,9 +7,11 @@
 //	bottle-egress --config egress.toml [--env-file egress.env]
 //	bottle-egress check METHOD URL
 //
-// The configuration names hosts, methods, paths and the environment variable
-// of each route's token; the values come from --env-file (mode 0600) or the
-// process's environment, and are in no other file. The proxy listens where
+// The configuration names hosts, methods, paths and where each route's
+// credential comes from: a variable of --env-file (mode 0600) or of the
+// process's environment, a private file, a command, a systemd credential, or a
+// login that a client keeps on the host. Files are followed: a credential that
+// rotates is in force for the next request. The proxy listens where
 // listen or --listen says, writes the address to --ready-file once it serves,
 // reloads on SIGHUP (a bad file keeps the old configuration) and drains on
 // SIGTERM.
@@ -19,19 +21,22 @@
 //
 // # Limits
 //
-// A token is read at the start and on SIGHUP; a login that rotates in between
-// needs one. An agent that may read this process's memory or its files has the
+// A variable of the environment stays as it is until a restart. An agent that
+// may read this process's memory or its files has the
 // real credential: run it as another user, or the agent in a sandbox.
 package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"bottle/lib/forward"
 	"bottle/lib/inject"
 	"bottle/lib/proxy"
+	"bottle/lib/renew"
 	"bottle/lib/stage"
 	"bottle/lib/tomlfile"
 )
@@ -45,8 +50,8 @@ func app() *cli.App {
 		Name:   program,
 		Config: "egress.toml",
 		Usage:  "put the real credential on an agent's requests",
-		Description: `A host without a route is refused. Tokens come from --env-file or the
-environment, by the names that the routes give.
+		Description: `A host without a route is refused. Each route says where its credential comes
+from; what changes there is in force for the next request.
 
 examples:
   bottle-egress --config .bottle/egress/egress.toml --env-file .bottle/egress/egress.env
@@ -55,8 +60,15 @@ examples:
 			&cli.StringFlag{Name: "env-file", Usage: "read the tokens from `FILE` of NAME=value lines, mode 0600", EnvVars: stage.Env(program, "env-file")},
 		},
 		Load: load,
+		Read: read,
 	}
 	return p.App()
+}
+
+func read(path string) (*tomlfile.File, *proxy.Settings, error) {
+	var config inject.Config
+	file, err := tomlfile.Read(path, &config)
+	return file, &config.Settings, err
 }
 
 func load(c *cli.Context, path string) (*proxy.Loaded, error) {
@@ -65,21 +77,21 @@ func load(c *cli.Context, path string) (*proxy.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := map[string]string{}
-	if name := c.String("env-file"); name != "" {
-		if env, err = inject.LoadEnvFile(name); err != nil {
+	if config.EnvFile = c.String("env-file"); config.EnvFile != "" {
+		if _, err := inject.LoadEnvFile(config.EnvFile); err != nil {
 			return nil, fmt.Errorf("--env-file: %w", err)
 		}
 	}
-	routes, err := config.Routes(file, func(name string) (string, bool) {
-		// The file was named for this; a variable may be left over from anywhere.
-		if v, ok := env[name]; ok {
-			return v, true
-		}
-		return os.LookupEnv(name)
-	})
+	routes, err := config.Routes(file, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	return &proxy.Loaded{File: file, Settings: &config.Settings, Policy: routes.Policy(), Intercepts: true}, nil
+	return &proxy.Loaded{
+		File: file, Settings: &config.Settings, Policy: routes.Policy(), Intercepts: true,
+		Follow: func(c forward.Config, log *slog.Logger) {
+			routes.Follow(log)
+			routes.StartLogins(renew.Transport(c.Dialer.Dial, c.UpstreamRoots), log)
+		},
+		Close: routes.Close,
+	}, nil
 }

@@ -4,7 +4,7 @@ the host's login, which has the shape that the client wants and no credential.
 
 Usage:
 
-	bottle-mintauth codex [--in FILE|-] [--out FILE|-] [--min-ttl 10m]
+	bottle-mintauth codex|claude [--in FILE|-] [--out FILE|-] [--min-ttl 10m]
 	bottle-mintauth inspect [--format text|json] [FILE|-]
 
 # codex
@@ -28,6 +28,13 @@ The input must be a regular file that only its owner may read. The output is
 refused if it is the input under any name, a symbolic link, or a file that
 holds a real login.
 
+# claude
+
+Claude does the same for the .credentials.json of a Claude Code that is signed
+in with a subscription, which is looked for in $CLAUDE_CONFIG_DIR, then in
+~/.claude. The dummy keeps the scopes, the plan, its rate tier and the expiry;
+tokens of MCP servers in the same file stay out of it.
+
 # inspect
 
 Inspect says what a login is: its kind, whether it is a bottle's dummy, its
@@ -38,14 +45,15 @@ login too. With --format json it prints one object:
 	 "account_id":"…","expires":"2026-12-03T10:00:00Z","seconds_left":864000,
 	 "expired":false}
 
-where plan is empty if the login names none, and seconds_left is negative once
+where plan is empty if the login names none, account_id is missing for a login
+of claude, and seconds_left is negative once
 it has expired. Options come before FILE.
 
 # Environment
 
 BOTTLE_MINTAUTH_IN, BOTTLE_MINTAUTH_OUT, BOTTLE_MINTAUTH_MIN_TTL and
 BOTTLE_MINTAUTH_FORMAT stand in for the options, which win over them.
-CODEX_HOME and HOME say where the login is looked for.
+CODEX_HOME, CLAUDE_CONFIG_DIR and HOME say where the login is looked for.
 
 # Exit codes
 
@@ -57,9 +65,8 @@ of them quotes the login.
 
 A login in the system's keyring cannot be read: set
 cli_auth_credentials_store = "file" in codex's config.toml and sign in again.
-API keys have no dummy. A bottle cannot renew its login: when the real token
-expires, the agent's session ends, and a new dummy is needed once the host has
-a new token. The agent learns the account id and the plan. Tokens are not
+API keys have no dummy. A dummy ends when the real token does; bottle-egress
+then answers its client's refresh with a new one. The agent learns the account id and the plan. Tokens are not
 verified; that is the provider's part.
 */
 package main

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"bottle/lib/dummyauth"
-	"bottle/lib/hostauth"
 	"bottle/lib/stage"
 )
 
@@ -22,11 +21,11 @@ func inspect(c *cli.Context) error {
 	if format != "text" && format != "json" {
 		return stage.Misuse(fmt.Errorf("inspect: --format %q is neither text nor json", format))
 	}
-	login, _, err := readLogin(c, c.Args().First())
+	login, err := readAny(c, c.Args().First())
 	if err != nil {
 		return stage.Misuse(err)
 	}
-	return describe(login, time.Now()).print(c.App.Writer, format)
+	return login.describe(time.Now()).print(c.App.Writer, format)
 }
 
 // description is the output of inspect --format json.
@@ -35,15 +34,22 @@ type description struct {
 	Dummy       bool      `json:"dummy"`
 	AuthMode    string    `json:"auth_mode"`
 	Plan        string    `json:"plan"`
-	AccountID   string    `json:"account_id"`
+	AccountID   string    `json:"account_id,omitempty"` // a codex login has one
 	Expires     time.Time `json:"expires"`
 	SecondsLeft int64     `json:"seconds_left"`
 	Expired     bool      `json:"expired"`
 }
 
-func describe(c *hostauth.Codex, now time.Time) description {
+func (c codex) describe(now time.Time) description {
 	return description{
-		Kind: "codex", Dummy: dummyauth.IsDummyLogin(c), AuthMode: c.AuthMode, Plan: c.Plan, AccountID: c.AccountID,
+		Kind: "codex", Dummy: dummyauth.IsDummyLogin(c.Codex), AuthMode: c.AuthMode, Plan: c.Plan, AccountID: c.AccountID,
+		Expires: c.Expiry, SecondsLeft: int64(c.Expiry.Sub(now) / time.Second), Expired: c.CheckExpiry(now, 0) != nil,
+	}
+}
+
+func (c claude) describe(now time.Time) description {
+	return description{
+		Kind: "claude", Dummy: dummyauth.IsDummyClaude(c.Claude), AuthMode: "oauth", Plan: c.Subscription,
 		Expires: c.Expiry, SecondsLeft: int64(c.Expiry.Sub(now) / time.Second), Expired: c.CheckExpiry(now, 0) != nil,
 	}
 }
@@ -64,7 +70,11 @@ func (d description) print(w io.Writer, format string) error {
 	if d.Expired {
 		left = "expired"
 	}
-	_, err := fmt.Fprintf(w, "kind:    %s (%s)\ndummy:   %s\nplan:    %s\naccount: %s\nexpires: %s, %s\n",
-		d.Kind, d.AuthMode, dummy, plan, d.AccountID, d.Expires.Format(time.RFC3339), left)
+	account := ""
+	if d.AccountID != "" {
+		account = "account: " + d.AccountID + "\n"
+	}
+	_, err := fmt.Fprintf(w, "kind:    %s (%s)\ndummy:   %s\nplan:    %s\n%sexpires: %s, %s\n",
+		d.Kind, d.AuthMode, dummy, plan, account, d.Expires.Format(time.RFC3339), left)
 	return err
 }

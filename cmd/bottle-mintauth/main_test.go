@@ -26,6 +26,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"hostlogin":    hostlogin,
+			"claudelogin":  claudelogin,
 			"mode":         mode,
 			"only":         only,
 			"sharesnoneof": sharesNoneOf,
@@ -46,6 +47,19 @@ func hostlogin(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
 	login := throwaway.Codex{Seed: "script", Expiry: time.Now().Add(life), Account: "account-of-nobody", Plan: "business"}
 	ts.Check(os.WriteFile(path, login.JSON(), 0o600))
+}
+
+// claudelogin FILE [LIFE] is hostlogin for Claude Code; LIFE is 8h by default.
+func claudelogin(ts *testscript.TestScript, neg bool, args []string) {
+	life := 8 * time.Hour
+	if len(args) > 1 {
+		var err error
+		life, err = time.ParseDuration(args[1])
+		ts.Check(err)
+	}
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o700))
+	ts.Check(os.WriteFile(path, throwaway.Claude{Seed: "script", Expiry: time.Now().Add(life)}.JSON(), 0o600))
 }
 
 // mode FILE PERM checks the permission bits of a file.

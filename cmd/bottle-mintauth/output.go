@@ -3,10 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"time"
 
-	"bottle/lib/dummyauth"
 	"bottle/lib/hostauth"
 	"bottle/lib/secret"
 	"bottle/lib/stage"
@@ -51,6 +52,10 @@ func holdsRealLogin(path string) bool {
 		return false
 	}
 	defer f.Close()
-	login, err := hostauth.ReadCodex(f, path)
-	return errors.Is(err, hostauth.ErrAPIKey) || err == nil && !dummyauth.IsDummyLogin(login)
+	data, err := io.ReadAll(io.LimitReader(f, hostauth.MaxSize+1))
+	if err != nil {
+		return false
+	}
+	l, err := kindOf(data).parse(data)
+	return errors.Is(err, hostauth.ErrAPIKey) || err == nil && !l.describe(time.Now()).Dummy
 }

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"bottle/lib/allowlist"
 	"bottle/lib/dlp"
 	"bottle/lib/filter"
 	"bottle/lib/stage"
+	"bottle/lib/tomlfile"
 )
 
 // scanCommand is the filter's scanner for a file or a pipe.
@@ -20,17 +21,22 @@ func scanCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "scan",
 		Usage:     "look for secrets in a file or in standard input",
-		UsageText: filter.Stage + " scan [--rules FILE] [FILE|-]",
+		UsageText: filter.Stage + " scan [--rules FILE] [--explain] [--allowlist FILE] [FILE|-]",
 		Description: `Prints one line of JSON for each secret: the rule, the byte range, what was undone
 to see it (base64, percent, json, ...) and a masked sample, never the value.
-Reads a stream of any size in constant memory. Exit status: 0 none found,
-3 some found, 2 the input or the rules cannot be read.
+Reads a stream of any size in constant memory. With --config before scan, the
+rules and known secrets of that file are looked for as well, and its allowlist
+holds. Exit status: 0 none found, 3 some found, 2 the input or the rules cannot
+be read.
 
 examples:
   git diff | ` + filter.Stage + ` scan
-  ` + filter.Stage + ` scan --rules .gitleaks.toml dump.sql`,
+  ` + filter.Stage + ` scan --rules .gitleaks.toml dump.sql
+  ` + filter.Stage + ` --config pipelock.toml scan --explain request.json`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "rules", Usage: "use the rules in `FILE`, in gitleaks' format, beside the built-in ones", EnvVars: stage.Env(filter.Stage, "scan-rules")},
+			&cli.BoolFlag{Name: "explain", Usage: "say in words why each is taken for a secret, and what to add to an allowlist if it is none"},
+			&cli.StringFlag{Name: "allowlist", Usage: "leave out what the allowlist in `FILE` silences, instead of that in the configuration; with --explain: use its key", EnvVars: stage.Env(filter.Stage, "scan-allowlist")},
 		},
 		Action: runScan,
 	}
@@ -49,7 +55,7 @@ func runScan(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return stage.Misuse(stage.Hint(errors.New("scan: want one FILE or -"), "see "+filter.Stage+" scan --help"))
 	}
-	rules, err := scanRules(c.String("rules"))
+	rules, explain, err := scanSettings(c)
 	if err != nil {
 		return stage.Misuse(err)
 	}
@@ -66,7 +72,7 @@ func runScan(c *cli.Context) error {
 		in = f
 	}
 	p := newProgress(c.App.ErrWriter, size)
-	n, err := scan(rules, in, c.App.Writer, p)
+	n, err := scan(rules, in, c.App.Writer, p, explain)
 	p.end()
 	switch {
 	case err != nil:
@@ -79,35 +85,78 @@ func runScan(c *cli.Context) error {
 	return nil
 }
 
-// scanRules are the built-in rules, and those of the file at path unless it is empty.
-func scanRules(path string) (*dlp.Rules, error) {
-	rules := dlp.Builtin()
-	if path != "" {
+// scanSettings returns the rules to scan with, and what explains its findings,
+// nil without --explain and an allowlist.
+func scanSettings(c *cli.Context) (*dlp.Rules, *explainer, error) {
+	about, allow := dlp.Builtin(), c.String("allowlist")
+	if c.IsSet("config") {
+		var config filter.Config
+		file, err := tomlfile.Read(c.String("config"), &config)
+		if err != nil {
+			return nil, nil, err
+		}
+		if about, err = config.ScanRules(file); err != nil {
+			return nil, nil, err
+		}
+		if allow == "" && config.DLP.Allowlist != "" {
+			allow = file.Resolve(config.DLP.Allowlist)
+		}
+	}
+	if path := c.String("rules"); path != "" {
 		more, err := dlp.ReadRules(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		rules = append(rules, more...)
+		about = append(about, more...)
 	}
-	return dlp.Compile(rules, dlp.Options{})
+	var explain *explainer
+	var o dlp.Options
+	if words := c.Bool("explain"); words || allow != "" {
+		explain = &explainer{words: words, about: about, list: allowlist.New(), fresh: true}
+		if allow != "" {
+			list, err := allowlist.Read(allow)
+			if err != nil {
+				return nil, nil, err
+			}
+			explain.list, explain.fresh = list, false
+		}
+		o.Label = func(_ string, value []byte) string { return explain.list.Digest(value) }
+	}
+	rules, err := dlp.Compile(about, o)
+	if explain != nil {
+		explain.rules = rules
+	}
+	return rules, explain, err
 }
 
-// scan writes a line for each finding in r and returns how many there are.
-func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress) (int, error) {
+// scan writes a line for each finding in r, or its explanation, and returns
+// how many there are that no allowlist silences.
+func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress, explain *explainer) (int, error) {
 	stream, out, n := rules.NewStream(), json.NewEncoder(w), 0
 	out.SetEscapeHTML(false)
 	print := func(found []dlp.Finding) error {
 		for _, f := range found {
-			if err := out.Encode(hit{f.Rule, f.Start, f.End, f.Encoding, f.Sample}); err != nil {
+			var err error
+			allowed := explain.allows(f)
+			switch {
+			case explain != nil && explain.words:
+				err = explain.print(w, f)
+			case !allowed:
+				err = out.Encode(hit{f.Rule, f.Start, f.End, f.Encoding, f.Sample})
+			}
+			if err != nil {
 				return fmt.Errorf("write: %w", err)
 			}
-			n++
+			if !allowed {
+				n++
+			}
 		}
 		return nil
 	}
 	chunk := make([]byte, 64<<10)
 	for {
 		got, err := r.Read(chunk)
+		explain.take(chunk[:got])
 		_, found := stream.Scan(chunk[:got])
 		if werr := print(found); werr != nil {
 			return n, werr
@@ -119,45 +168,5 @@ func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress) (int, error) 
 		if err != nil {
 			return n, err
 		}
-	}
-}
-
-// progress tells a person at a terminal how far the scan is, and nobody else.
-type progress struct {
-	w          io.Writer // nil: nobody looks
-	done, size int64
-	next       time.Time
-	shown      bool
-}
-
-const progressEvery = time.Second
-
-func newProgress(w io.Writer, size int64) *progress {
-	p := &progress{size: size, next: time.Now().Add(progressEvery)}
-	if f, ok := w.(*os.File); ok {
-		if st, err := f.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-			p.w = w
-		}
-	}
-	return p
-}
-
-func (p *progress) add(n int) {
-	p.done += int64(n)
-	if p.w == nil || time.Now().Before(p.next) {
-		return
-	}
-	p.next, p.shown = time.Now().Add(progressEvery), true
-	if p.size > 0 {
-		fmt.Fprintf(p.w, "\r%d of %d MB (%d%%)", p.done>>20, p.size>>20, min(100*p.done/p.size, 100))
-	} else {
-		fmt.Fprintf(p.w, "\r%d MB", p.done>>20)
-	}
-}
-
-// end wipes the line.
-func (p *progress) end() {
-	if p.shown {
-		fmt.Fprintf(p.w, "\r%40s\r", "")
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -22,9 +23,11 @@ func TestScanScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/scan",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits":   exits,
-			"planted": planted,
-			"hides":   hides,
+			"exits":     exits,
+			"planted":   planted,
+			"hides":     hides,
+			"inside":    inside,
+			"allowlist": keepAllowlist,
 		},
 	})
 }
@@ -80,6 +83,24 @@ func planted(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
+// inside FILE JSON writes a request whose second message is the file's text.
+func inside(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := json.Marshal(map[string]any{"messages": []any{1, map[string]string{"content": ts.ReadFile(args[0])}}})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+}
+
+// keepAllowlist FILE writes what the last command printed as entries.
+func keepAllowlist(ts *testscript.TestScript, _ bool, args []string) {
+	var b strings.Builder
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if strings.Contains(line, " = ") || strings.HasPrefix(line, "[[") {
+			b.WriteString(line)
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
 // hides checks that the credential is in neither stream.
 func hides(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, name := range []string{"stdout", "stderr"} { // of the last command
@@ -109,7 +130,7 @@ func TestScanTakesConstantMemory(t *testing.T) {
 	require.NoError(t, err)
 	allocated := func(size int64) float64 {
 		return testing.AllocsPerRun(1, func() {
-			n, err := scan(rules, &endless{size}, io.Discard, newProgress(io.Discard, 0))
+			n, err := scan(rules, &endless{size}, io.Discard, newProgress(io.Discard, 0), nil)
 			require.NoError(t, err)
 			require.Zero(t, n)
 		})

@@ -12,8 +12,8 @@
 // stdout stays empty, but for a dry run: there the plan is the data. What was
 // done is said on stderr, one line a file, with paths and purposes, no values.
 //
-// Limits: a secret that changes on the host reaches egress with the next run
-// of this program and a SIGHUP, not by itself.
+// Limits: a token_ref that changes on the host reaches egress with the next run
+// of this program, not by itself; a login does not need one.
 package main
 
 import (

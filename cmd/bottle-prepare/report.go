@@ -30,8 +30,8 @@ func printText(c *cli.Context, w io.Writer, verb string, m *manifest.Manifest, p
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	command := "COMMAND"
-	if m.Agent.Provider == manifest.Codex {
-		command = "codex"
+	if p, ok := m.Preset(); ok {
+		command = p.Command
 	}
 	options := ""
 	for _, name := range []string{"manifest", "dir"} {

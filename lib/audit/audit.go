@@ -20,6 +20,8 @@ const (
 	EventTunnelOpen  = "tunnel_open"  // a passthrough tunnel or WebSocket was opened
 	EventTunnelClose = "tunnel_close" // it ended
 	EventConnect     = "connect"      // a CONNECT was judged
+	EventMatch       = "match"        // the scanner found something, and the request goes on
+	EventUndecoded   = "undecoded"    // a body goes on that could not be decoded, as the setting allows
 )
 
 // Decisions of a record.
@@ -35,6 +37,11 @@ type Record struct {
 	RequestID string    `json:"request_id"`
 	Event     string    `json:"event"`
 	Decision  string    `json:"decision"`
+	// HopIn and HopOut name the tunnel from the stage before and to the next one,
+	// and the request in it: "TUNNEL.3", or the tunnel alone. Both stages have the
+	// same text. "" without such a stage.
+	HopIn  string `json:"hop_in,omitempty"`
+	HopOut string `json:"hop_out,omitempty"`
 	// Code is the reason code of a refusal or failure.
 	Code string `json:"code,omitempty"`
 	Host string `json:"host"`
@@ -44,11 +51,27 @@ type Record struct {
 	Protocol string `json:"protocol,omitempty"`
 	// Route is the pattern that decided.
 	Route string `json:"route,omitempty"`
-	// Credential says what became of it: "real" (put on), "none" or "".
+	// Credential says what became of it: "real" (put on), "none", "dummy" (the
+	// stage answered with a new one) or "".
 	Credential string `json:"credential,omitempty"`
-	// Rule and Location say what the scanner found, never the value.
+	// Echoed says where the origin repeated a real credential, which was replaced.
+	Echoed []Echo `json:"echoed,omitempty"`
+	// Source says where a real credential came from, and Expires when it ends, if
+	// it says.
+	Source  string     `json:"credential_source,omitempty"`
+	Expires *time.Time `json:"credential_expires,omitempty"`
+	// Replayed says that the origin was asked twice, the second time with a
+	// credential that had changed meanwhile.
+	Replayed bool `json:"replayed,omitempty"`
+	// Rule and Location say what the scanner found, never the value. Sample is
+	// its first characters, masked; Action what became of it: "block" in the
+	// record of a refusal, "redact" or "log" in one of event "match". Count is
+	// how many there are of a rule in one place.
 	Rule     string `json:"rule,omitempty"`
 	Location string `json:"location,omitempty"`
+	Sample   string `json:"sample,omitempty"`
+	Action   string `json:"action,omitempty"`
+	Count    int    `json:"count,omitempty"`
 	// Status is what the agent got; 0 where there was no answer.
 	Status int `json:"status,omitempty"`
 	// Up and Down are body bytes from and to the agent.
@@ -56,6 +79,16 @@ type Record struct {
 	Down int64 `json:"bytes_down"`
 	// Millis is how long it took.
 	Millis int64 `json:"duration_ms"`
+}
+
+// Echo counts the replacements of one source's credential in one part of an
+// answer.
+type Echo struct {
+	// Where is header, body, trailer or websocket.
+	Where string `json:"where"`
+	// Source is where the credential comes from, never its value.
+	Source string `json:"source"`
+	Count  int    `json:"count"`
 }
 
 // flushAfter bounds how long an allowed request's record may wait in memory.
@@ -100,7 +133,7 @@ func (l *Log) Reopen() error {
 	return err
 }
 
-// Write appends r: at once if it is anything but an allowed request's end,
+// Write appends r: at once if it is anything but an allowed request's ordinary end,
 // else within a tenth of a second. The error is of this record, or of earlier
 // ones that were written meanwhile.
 func (l *Log) Write(r Record) error {
@@ -114,7 +147,7 @@ func (l *Log) Write(r Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(append(l.lines, line...), '\n')
-	if r.Decision != Allow || r.Event != EventRequest || len(l.lines) > 32<<10 {
+	if r.Decision != Allow || r.Event != EventRequest || r.Echoed != nil || len(l.lines) > 32<<10 {
 		return l.flush()
 	}
 	if l.timer == nil {

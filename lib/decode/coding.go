@@ -2,12 +2,13 @@ package decode
 
 import (
 	"bufio"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"io"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -24,6 +25,7 @@ type opener func(r io.Reader, l Limits) (decoder, error)
 var openers = map[string]opener{
 	"gzip":    openGzip,
 	"deflate": openDeflate,
+	"br":      openBrotli,
 	"zstd":    openZstd,
 }
 
@@ -55,7 +57,7 @@ func openDeflate(r io.Reader, _ Limits) (decoder, error) {
 	if len(head) == 0 {
 		return nil, err
 	}
-	if len(head) < 2 || head[0]&0x0f != 8 || (int(head[0])<<8|int(head[1]))%31 != 0 {
+	if !isZlib(head) {
 		return &deflateDecoder{flate.NewReader(src), src}, nil
 	}
 	// A zlib header of 0x78 or so can also begin a stored block with odd padding. Two readers of such data would see
@@ -68,6 +70,11 @@ func openDeflate(r io.Reader, _ Limits) (decoder, error) {
 		return nil, err
 	}
 	return &deflateDecoder{z, src}, nil
+}
+
+// isZlib reports whether data has a header of zlib (RFC 1950 §2.2).
+func isZlib(data []byte) bool {
+	return len(data) >= 2 && data[0]&0x0f == 8 && (int(data[0])<<8|int(data[1]))%31 == 0
 }
 
 func (d *deflateDecoder) Read(p []byte) (int, error) {
@@ -99,6 +106,39 @@ func openZstd(r io.Reader, l Limits) (decoder, error) {
 
 func (z zstdDecoder) release() { z.Close() }
 
+// brotliDecoder reads one stream (RFC 7932); bytes behind it are an error.
+type brotliDecoder struct{ *brotli.Reader }
+
+var errBrotliWindow = errors.New("the window is too large")
+
+// openBrotli looks at the window's size first: the decoder allocates up to it.
+func openBrotli(r io.Reader, l Limits) (decoder, error) {
+	src := bufio.NewReader(r)
+	head, err := src.Peek(1)
+	if len(head) == 0 {
+		return nil, err
+	}
+	if uint64(1)<<brotliWindowBits(head[0]) > l.MaxWindow {
+		return nil, errBrotliWindow
+	}
+	return brotliDecoder{brotli.NewReader(src)}, nil
+}
+
+// brotliWindowBits reads WBITS from the first byte of a stream (RFC 7932, section 9.1).
+func brotliWindowBits(head byte) uint {
+	switch {
+	case head&1 == 0:
+		return 16
+	case head>>1&7 != 0:
+		return 17 + uint(head>>1&7)
+	case head>>4&7 == 0:
+		return 17
+	}
+	return 8 + uint(head>>4&7)
+}
+
+func (brotliDecoder) release() {}
+
 func isWindowError(err error) bool {
-	return errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
+	return errors.Is(err, errBrotliWindow) || errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
 }

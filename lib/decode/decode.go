@@ -3,12 +3,13 @@
 //
 //	r, err := decode.Body(header.Get("Content-Encoding"), body, decode.Limits{})
 //
-// gzip, deflate (in the zlib format, and bare as some clients send it) and zstd are known, alone or stacked.
+// gzip, deflate (in the zlib format, and bare as some clients send it), zstd and br are known, alone or stacked. [Encode]
+// applies them again.
 //
 // # Limits
 //
-// What a decoder skips is not in its output: names and comments in gzip headers, skippable zstd frames. Who looks for
-// something hidden has to look at the coded bytes as well. Brotli is not known yet and an [UnsupportedError].
+// What a decoder skips is not in its output: names and comments in gzip headers, skippable zstd frames, metadata blocks of
+// brotli. Who looks for something hidden has to look at the coded bytes as well.
 package decode
 
 import (
@@ -21,7 +22,7 @@ import (
 type Limits struct {
 	MaxBytes  int64  // decoded bytes, at every layer of a stack; 0 means 64 MiB, a negative value no limit
 	MaxRatio  int64  // decoded bytes per coded byte, from 1 MiB of decoded bytes on; 0 means 200, negative no limit
-	MaxWindow uint64 // bytes of a zstd window, and so the decoder's memory; 0 means 8 MiB, what RFC 9659 lets a sender use
+	MaxWindow uint64 // bytes of a zstd or brotli window, and so the decoder's memory; 0 means 8 MiB, what RFC 9659 lets a sender use
 }
 
 const (

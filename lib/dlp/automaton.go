@@ -1,9 +1,6 @@
 package dlp
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // keyword is a text that starts a pattern.
 type keyword struct {
@@ -33,32 +30,60 @@ func fold(c byte) byte {
 
 // node is a state while the automaton is being built.
 type node struct {
-	next  [256]int // by folded byte; 0: none yet
-	fail  int
+	next  []int32 // by column; 0: none yet
+	fail  int32
 	depth int
 	hits  []keyword
 }
 
 // newAutomaton fails when the keywords are more than a table of 16-bit numbers can hold.
 func newAutomaton(keywords []keyword) (automaton, error) {
-	nodes := trie(keywords)
-	order := link(nodes)
-	a := flatten(nodes, order)
-	if len(a.next) > 1<<16 {
-		return automaton{}, fmt.Errorf("the keywords of all rules need a table of %d entries; the limit is %d", len(a.next), 1<<16)
+	var a automaton
+	a.columns(keywords)
+	nodes := a.trie(keywords)
+	if size := len(nodes) * int(a.width); size > 1<<16 {
+		return automaton{}, &tableError{size}
 	}
+	a.flatten(nodes, link(nodes))
 	return a, nil
 }
 
-func trie(keywords []keyword) []node {
-	nodes := make([]node, 1)
+// tableError says how many entries a table would have.
+type tableError struct{ size int }
+
+func (e *tableError) Error() string {
+	return fmt.Sprintf("the keywords of all rules need a table of %d entries; the limit is %d", e.size, 1<<16)
+}
+
+// columns gives each byte that is in a keyword a column.
+func (a *automaton) columns(keywords []keyword) {
+	var used class
 	for _, k := range keywords {
-		at := 0
 		for i := range len(k.text) {
-			c := fold(k.text[i])
+			used[fold(k.text[i])] = true
+		}
+	}
+	a.width = 1
+	for c, in := range used {
+		if in {
+			a.column[c] = uint8(a.width)
+			a.width++
+		}
+	}
+	for c := range a.column {
+		a.column[c] = a.column[fold(byte(c))]
+	}
+}
+
+func (a *automaton) trie(keywords []keyword) []node {
+	nodes := []node{{next: make([]int32, a.width)}}
+	for _, k := range keywords {
+		at := int32(0)
+		for i := range len(k.text) {
+			c := a.column[k.text[i]]
 			if nodes[at].next[c] == 0 {
-				nodes = append(nodes, node{depth: i + 1})
-				nodes[at].next[c] = len(nodes) - 1
+				nodes = append(nodes, node{next: make([]int32, a.width), depth: i + 1})
+				nodes[at].next[c] = int32(len(nodes) - 1)
 			}
 			at = nodes[at].next[c]
 		}
@@ -69,43 +94,29 @@ func trie(keywords []keyword) []node {
 
 // link completes the transitions breadth first and gives each state the hits of its longest proper suffix as well,
 // longer keywords first. It returns the states in that order.
-func link(nodes []node) []int {
-	order := []int{0}
+func link(nodes []node) []int32 {
+	order := []int32{0}
 	for i := 0; i < len(order); i++ {
 		at := order[i]
-		for c := range 256 {
-			child := nodes[at].next[c]
-			if child != 0 {
-				if at != 0 {
-					nodes[child].fail = nodes[nodes[at].fail].next[c]
-				}
-				nodes[child].hits = append(nodes[child].hits, nodes[nodes[child].fail].hits...)
-				order = append(order, child)
+		fail := nodes[nodes[at].fail].next
+		for c, child := range nodes[at].next {
+			if child == 0 {
+				nodes[at].next[c] = fail[c]
 				continue
 			}
-			nodes[at].next[c] = nodes[nodes[at].fail].next[c]
+			if at != 0 {
+				nodes[child].fail = fail[c]
+			}
+			nodes[child].hits = append(nodes[child].hits, nodes[nodes[child].fail].hits...)
+			order = append(order, child)
 		}
 	}
 	return order
 }
 
-func flatten(nodes []node, order []int) automaton {
-	var a automaton
-	var folded []byte // the byte of each column
-	folded = append(folded, 0)
-	for c := range 256 {
-		used := slices.ContainsFunc(nodes, func(n node) bool { return n.next[c] != 0 })
-		if byte(c) == fold(byte(c)) && used {
-			a.column[c] = uint8(len(folded))
-			folded = append(folded, byte(c))
-		}
-	}
-	for c := range 256 {
-		a.column[c] = a.column[fold(byte(c))]
-	}
-	a.width = uint32(len(folded))
-
-	silent, loud := []int{}, []int{}
+// flatten makes the table.
+func (a *automaton) flatten(nodes []node, order []int32) {
+	var silent, loud []int32
 	for _, n := range order {
 		if len(nodes[n].hits) == 0 {
 			silent = append(silent, n)
@@ -119,15 +130,14 @@ func flatten(nodes []node, order []int) automaton {
 	for i, n := range rows {
 		row[n] = uint32(i) * a.width
 	}
-	a.next = make([]uint16, len(rows)*int(a.width))
+	a.next = make([]uint16, 0, len(rows)*int(a.width))
 	a.depth = make([]uint16, len(rows))
 	a.hits = make([][]keyword, len(rows))
 	for i, n := range rows {
-		for col := 1; col < len(folded); col++ {
-			a.next[i*int(a.width)+col] = uint16(row[nodes[n].next[folded[col]]])
+		for _, to := range nodes[n].next {
+			a.next = append(a.next, uint16(row[to]))
 		}
 		a.depth[i] = uint16(nodes[n].depth)
 		a.hits[i] = nodes[n].hits
 	}
-	return a
 }

@@ -22,14 +22,16 @@ func set(list string) *class {
 
 // The classes that rules share. Sharing the pointer matters: the engine remembers how far a run of one class reaches.
 var (
-	digit     = set("0-9")
-	lower     = set("a-z")
-	lowerHex  = set("0-9a-f")
-	upperNum  = set("A-Z0-9")
-	alnum     = set("A-Za-z0-9")
-	base32    = set("A-Z2-7")
-	base64Std = set("A-Za-z0-9+/")
-	base64URL = set("A-Za-z0-9_-")
+	digit       = set("0-9")
+	lower       = set("a-z")
+	letter      = set("A-Za-z")
+	upperLetter = set("A-Z")
+	lowerHex    = set("0-9a-f")
+	upperNum    = set("A-Z0-9")
+	alnum       = set("A-Za-z0-9")
+	base32      = set("A-Z2-7")
+	base64Std   = set("A-Za-z0-9+/")
+	base64URL   = set("A-Za-z0-9_-")
 )
 
 // escapeLen is how many bytes before a value an escape can take: \u000a.

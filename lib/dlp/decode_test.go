@@ -42,6 +42,8 @@ func percentAll(s string) string {
 	return each(s, func(c byte) string { return fmt.Sprintf("%%%02X", c) })
 }
 
+func utf16le(s string) string { return each(s, func(c byte) string { return string(c) + "\x00" }) }
+
 var disguises = []disguise{
 	{"percent", "percent", func(_ maker, s string) string { return percentAll(s) }},
 	{"percent, some", "percent", func(m maker, s string) string {
@@ -85,7 +87,7 @@ var disguises = []disguise{
 	{"base64, third alignment", "base64", func(_ maker, s string) string { return base64.RawURLEncoding.EncodeToString([]byte("; " + " " + s)) }},
 	{"base64 in a longer word", "base64", func(_ maker, s string) string { return "ab" + base64.RawStdEncoding.EncodeToString([]byte(s)) }},
 	{"base64 amid binary", "base64", func(m maker, s string) string {
-		blob := m.text("\x00\x01\x80\xfe\xff", 500)
+		blob := m.text("\x02\x01\x80\xfe\xff", 500)
 		return base64.StdEncoding.EncodeToString([]byte(blob + s + blob))
 	}},
 	{"base64, wrapped", "base64", func(_ maker, s string) string {
@@ -116,6 +118,13 @@ var disguises = []disguise{
 	{"base64 of json u", "base64>json", func(_ maker, s string) string {
 		return base64.StdEncoding.EncodeToString([]byte(each(s, func(c byte) string { return fmt.Sprintf(`\u%04x`, utf16.Encode([]rune{rune(c)})[0]) })))
 	}},
+	{"utf-16", "unicode", func(_ maker, s string) string { return utf16le(s) }},
+	{"utf-16 in base64", "base64>unicode", func(_ maker, s string) string { return base64.StdEncoding.EncodeToString([]byte(utf16le(s))) }},
+	{"utf-16, big endian, in base64", "base64>unicode", func(_ maker, s string) string {
+		return base64.StdEncoding.EncodeToString([]byte("\x00" + utf16le(s[:len(s)-1]) + s[len(s)-1:]))
+	}},
+	{"utf-16 in hex", "hex>unicode", func(_ maker, s string) string { return hex.EncodeToString([]byte(utf16le(s))) }},
+	{"utf-16 in json", "json>unicode", func(_ maker, s string) string { return strings.ReplaceAll(utf16le(s), "\x00", "\\u0000") }},
 	{"percent of base64", "percent>base64", func(_ maker, s string) string {
 		return percentAll(base64.StdEncoding.EncodeToString([]byte(s)))
 	}},
@@ -130,9 +139,9 @@ func TestEachKindIsFoundInEachDisguise(t *testing.T) {
 			if strings.ContainsAny(s.text, "\\%") && d.undo != "base64" {
 				continue
 			}
-			for _, p := range []string{`{"k":"`, "k=", "x\n"} {
+			for _, p := range []string{`{"k":"`, "k=", "x\n"}[:few(3)] {
 				disguised := d.do(m, s.text)
-				if len(disguised) > MaxHeld-maxMargin {
+				if len(disguised) > MaxMatch-maxMargin {
 					continue // more than is held
 				}
 				text := p + disguised + "\" ,"
@@ -181,8 +190,8 @@ func disguisedMixture(seed uint64, size int) []byte {
 func TestAnySplitGivesTheSameDecodedFindings(t *testing.T) {
 	r := builtin(t)
 	s := r.NewStream()
-	for seed := range uint64(6) {
-		text := disguisedMixture(seed, 60_000)
+	for seed := range few(uint64(6)) {
+		text := disguisedMixture(seed, few(60_000))
 		want := r.Scan(text)
 		require.Greater(t, len(want), 5)
 		rng := rand.New(rand.NewPCG(seed, 2))
@@ -194,6 +203,27 @@ func TestAnySplitGivesTheSameDecodedFindings(t *testing.T) {
 		} {
 			s.Reset()
 			require.Equal(t, want, inPieces(t, s, text, next), "%s, seed %d", name, seed)
+		}
+	}
+}
+
+// Encoders leave letters and digits as they are, so that a name stands in plain
+// and what follows it does not.
+func TestPunctuationAloneMayBeEscaped(t *testing.T) {
+	r := builtin(t)
+	plain := func(c byte) bool { return alnum[c] || c == '_' || c == '-' || c == '.' }
+	for name, escape := range map[string]string{"percent": "%%%02X", "json u": `\u%04x`, "html": "&#%d;", "script": `\x%02x`} {
+		for _, s := range newMaker(502).secrets() {
+			if len(s.text) > 4000 {
+				continue
+			}
+			text := each(s.text, func(c byte) string {
+				if plain(c) {
+					return string(c)
+				}
+				return fmt.Sprintf(escape, c)
+			})
+			require.NotEmpty(t, r.Scan([]byte("x "+text+" y")), "%s in %s: %s", s.rule, name, text)
 		}
 	}
 }

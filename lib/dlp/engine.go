@@ -1,5 +1,7 @@
 package dlp
 
+import "slices"
+
 // engine scans a window of a stream, leftmost keyword end first. All positions are indices into the window that run was
 // last given; slide moves them when the window's beginning is dropped.
 //
@@ -15,18 +17,33 @@ type engine struct {
 	cand candidate
 	open bool // cand waits for more bytes
 
+	assembled      []byte // cand without its joints
+	brokeAt, tries int    // where candidates broke off last, and how many
+	spent, spentAt int    // bytes read to put candidates together, beyond what is afforded at spentAt
+
 	block int // expressions were matched up to here
 
-	// start holds the offset in the raw stream of each byte of a decoded window; nil in the raw stream itself.
-	start []int64
+	loose, exact hunt // for known values
+	phrase       phrase
+
+	first int // where the bytes begin that it was given, behind those that are known but may have been released
+
+	// origins are those of each byte of a decoded window; nil in the raw stream itself.
+	origins []origin
 	// broken are the keywords whose candidate ended at what may be an escape, if report is set.
 	broken []cue
 	report bool
 
-	// How far the last run of one class reaches. Candidates that start inside it (eyJeyJeyJ…) need not walk it again,
-	// or a hostile body could make the scan quadratic.
-	runClass     *class
-	runFrom, end int
+	// How far the last runs of some classes reach. Candidates that start inside them (eyJeyJeyJ…) need not walk them
+	// again, or a hostile body could make the scan quadratic.
+	reached [8]reach
+	oldest  int
+}
+
+// reach is a run of class bytes that was walked.
+type reach struct {
+	class     *class
+	from, end int
 }
 
 // candidate is a keyword hit on its way through its pattern. hit indexes the hits of the automaton's state.
@@ -34,8 +51,14 @@ type candidate struct {
 	hit   int
 	begun bool
 	start int // of the keyword
+	tail  int // how much of the value stands before it
 	step  int
 	from  int // where the running step began
+
+	exempt int  // end of what was exempted here; 0: nothing was
+	framed bool // what stands before must be its length
+	cut    bool // more of the tail may stand before
+	join   join
 }
 
 type verdict int
@@ -51,6 +74,13 @@ func (e *engine) run(win []byte, eof bool) {
 	e.match(win, eof)
 	if len(e.rules.expressions.all) > 0 {
 		e.blocks(win, eof)
+	}
+	if e.rules.known != nil {
+		e.hunt(&e.loose, &e.rules.known.loose, win)
+		e.hunt(&e.exact, &e.rules.known.exact, win)
+	}
+	if e.rules.words != nil {
+		e.phrases(win, eof)
 	}
 }
 
@@ -82,23 +112,59 @@ func (e *engine) match(win []byte, eof bool) {
 
 // held returns the index of the first byte that may still belong to a finding to come. An open candidate starts within
 // the automaton's depth, as its keyword is a suffix of what the state stands for.
-func (e *engine) held() int {
-	at := e.pos - int(e.rules.auto.depth[e.state/e.rules.auto.width])
+func (e *engine) held(win []byte) int {
+	at := e.heldTails(win, e.pos-int(e.rules.auto.depth[e.state/e.rules.auto.width]))
 	if len(e.rules.expressions.all) > 0 {
 		at = min(at, e.block)
 	}
+	if k := e.rules.known; k != nil {
+		at = min(at, e.heldKnown(&e.loose, &k.loose, win), e.heldKnown(&e.exact, &k.exact, win))
+	}
+	if e.rules.words != nil {
+		at = min(at, e.heldPhrase())
+	}
 	return at
+}
+
+// heldFrom returns what held would after a run over win that began at from: where a finding may begin that what follows win
+// completes. Whatever is before it may have been released. e is free for it.
+func (e *engine) heldFrom(win []byte, from int) int {
+	e.reset()
+	e.skip(from)
+	a := &e.rules.auto
+	for _, c := range win[from:] {
+		e.state = uint32(a.next[e.state+uint32(a.column[c])])
+	}
+	e.pos, e.block = len(win), len(win)
+	if k := e.rules.known; k != nil {
+		e.hunt(&e.loose, &k.loose, win)
+		e.hunt(&e.exact, &k.exact, win)
+	}
+	if e.rules.words != nil {
+		e.phrases(win, false)
+	}
+	return max(from, e.held(win))
 }
 
 // slide drops the first n bytes of the window.
 func (e *engine) slide(n int) {
 	e.base += int64(n)
+	e.first -= n
 	e.pos -= n
 	e.cand.start -= n
 	e.cand.from -= n
-	e.runFrom -= n
-	e.end -= n
+	e.cand.join.at -= n
+	e.cand.exempt = max(e.cand.exempt-n, 0)
+	e.brokeAt -= n
+	e.spentAt -= n
+	for i := range e.reached {
+		e.reached[i].from -= n
+		e.reached[i].end -= n
+	}
 	e.block -= n
+	e.loose.slide(n)
+	e.exact.slide(n)
+	e.phrase.slide(n)
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
@@ -106,64 +172,111 @@ func (e *engine) slide(n int) {
 }
 
 func (e *engine) reset() {
-	*e = engine{rules: e.rules, found: e.found[:0], broken: e.broken[:0], report: e.report}
+	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report,
+		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
 }
 
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
 // behind it, so that findings do not overlap.
 func (e *engine) judge(win []byte, eof bool) bool {
 	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
-	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun = e.cand.hit+1, false {
+	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
-		switch e.advance(k, win, eof) {
-		case more:
-			if !e.tooLong(len(win) - 1) {
+		if !e.cand.join.on {
+			switch e.whole(k, win, eof) {
+			case more:
 				return false
-			}
-			continue
-		case no:
-			continue
-		}
-		if e.tooLong(e.cand.from - 1) {
-			continue
-		}
-		// The last step ended at cand.from.
-		match := win[e.cand.start:e.cand.from]
-		from, to := 0, len(match)
-		if k.pattern.check != nil {
-			var ok bool
-			if from, to, ok = k.pattern.check(match); !ok {
-				if e.breaks(win, e.cand.from, eof) == more {
-					return false
-				}
-				continue
+			case yes:
+				return true
 			}
 		}
-		value, name := match[from:to], e.rules.names[k.rule]
-		if e.rules.exempt != nil && e.rules.exempt(name, value) {
-			continue
+		switch e.joined(k, win, eof) {
+		case more:
+			return false
+		case yes:
+			from := e.cand.join.from
+			value := e.assembled[from:]
+			if e.cand.tail > 0 {
+				value = slices.Concat(win[e.cand.start-e.cand.tail:e.cand.start], e.assembled)
+			}
+			if e.conclude(k, value, from, e.cand.join.at-e.cand.start, "split") {
+				return true
+			}
 		}
-		start := e.base + int64(e.cand.start+from)
-		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(value)), Sample: sample(value)})
-		e.pos = max(e.pos, e.cand.start+to)
-		e.state = 0
-		return true
 	}
+	if e.cand.exempt > 0 { // what is inert has nothing in it
+		e.pos, e.state = max(e.pos, e.cand.exempt), 0
+	}
+	return true
+}
+
+// whole decides the hit k as it stands in the window.
+func (e *engine) whole(k *keyword, win []byte, eof bool) verdict {
+	switch e.advance(k, win, eof) {
+	case more:
+		if e.tooLong(len(win) - 1) {
+			e.cand.begun = false // nor in pieces
+			return no
+		}
+		return more
+	case no:
+		return no
+	}
+	if e.tooLong(e.cand.from - 1) {
+		e.cand.begun = false
+		return no
+	}
+	// The last step ended at cand.from.
+	match := win[e.cand.start:e.cand.from]
+	from, to := 0, len(match)
+	if k.pattern.check != nil {
+		var ok bool
+		if from, to, ok = k.pattern.check(match); !ok {
+			return e.breaks(win, e.cand.from, eof, nil)
+		}
+	}
+	if !e.conclude(k, win[e.cand.start+from-e.cand.tail:e.cand.start+to], from, to, "") {
+		e.cand.begun = false
+		return no
+	}
+	return yes
+}
+
+// conclude reports value, which takes [from, to) behind the candidate's start, and its tail before, unless it is exempt.
+func (e *engine) conclude(k *keyword, value []byte, from, to int, encoding string) bool {
+	name := e.rules.names[k.rule]
+	if e.rules.exempt != nil && e.rules.exempt(name, value) {
+		e.cand.exempt = max(e.cand.exempt, e.cand.start+to)
+		return false
+	}
+	start := e.base + int64(e.cand.start+from-e.cand.tail)
+	e.found = append(e.found, Finding{Rule: name, Start: start, End: e.base + int64(e.cand.start+to), Encoding: encoding, Sample: sample(value), Label: e.rules.labelOf(name, value),
+		Begins: e.rules.begins[k.rule], Cut: e.cand.cut, general: e.rules.vague[k.rule], covers: e.cand.tail > 0})
+	e.pos = max(e.pos, e.cand.start+to)
+	e.state = 0
 	return true
 }
 
 // tooLong reports whether a decoded candidate that reaches to last takes more of the raw stream than may be held.
 func (e *engine) tooLong(last int) bool {
-	return e.start != nil && last > e.cand.start && e.start[last]-e.start[e.cand.start] > MaxHeld-maxMargin
+	return e.tooFar(e.cand.start-e.cand.tail, last)
 }
 
-// maxMargin is what is held beside a decoded candidate: the begin of an escape, the unsampled end of a run.
+// tooFar reports whether the bytes of a decoded window from first to last take more of the raw stream than may be held.
+func (e *engine) tooFar(first, last int) bool {
+	return e.origins != nil && last > first && e.origins[last].start-e.origins[first].start > MaxMatch-maxMargin
+}
+
+// maxMargin is how many bytes of the stream one escape takes at most, however many are inside each other, and what may
+// stand between two bytes of decoded text without being one: invisible characters, the space between two lines of a run.
+// Without it, what is held could grow for ever.
 const maxMargin = 256
 
 // breaks says no to the candidate that ended at win[at], and notes it if its rest may be escaped. What ordinary JSON
-// escapes, \n and \", ends a word as well.
-func (e *engine) breaks(win []byte, at int, eof bool) verdict {
-	if !e.report || at >= len(win) || !mayEscape[win[at]] {
+// escapes, \n and \", ends a word as well, unless
+// a line's end was wanted there.
+func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
+	if !e.report || at >= len(win) || !mayEscape[win[at]] && !e.brokeEscape(win, at) {
 		return no
 	}
 	if win[at] == '\\' {
@@ -174,7 +287,11 @@ func (e *engine) breaks(win []byte, at int, eof bool) verdict {
 			return no
 		}
 		switch win[at+1] {
-		case 'n', 'r', 't', 'b', 'f', '"', '\'':
+		case 'n', 'r', 't':
+			if wanted == nil || !wanted['\n'] {
+				return no
+			}
+		case 'b', 'f', '"', '\'':
 			return no
 		}
 	}
@@ -182,24 +299,57 @@ func (e *engine) breaks(win []byte, at int, eof bool) verdict {
 	return no
 }
 
+// brokeEscape reports whether the step that ended at win[at], or the one before it, took the begin of an escape for itself.
+func (e *engine) brokeEscape(win []byte, at int) bool {
+	from := max(e.cand.start, e.cand.from-2)
+	for i := from; i < min(at, e.cand.from+4); i++ {
+		if win[i] == '%' || isLongEscape(win[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
 // advance takes the candidate through the steps of its pattern.
 func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 	p, c := k.pattern, &e.cand
 	if !c.begun {
 		start := e.pos - len(k.text)
-		if !p.fold && string(win[start:e.pos]) != k.text || p.before != nil && precededBy(win, start, p.before) {
+		if !p.fold && string(win[start:e.pos]) != k.text || (p.unless != nil || p.amid != nil) && p.excluded(win, start) {
+			return no
+		}
+		c.tail, c.cut = 0, false
+		if p.behind != nil {
+			var ok bool
+			if c.tail, c.cut, ok = p.follows(e, win, start); !ok {
+				return no
+			}
+		}
+		c.framed = p.before != nil && precededBy(win, start, p.before)
+		if c.framed && !p.mayBeFramed(win[start-1]) {
 			return no
 		}
 		c.begun, c.start, c.step, c.from = true, start, 0, e.pos
 	}
 	for ; c.step < len(p.steps); c.step++ {
 		s := &p.steps[c.step]
+		if s.gap != nil {
+			n, short := s.gap(win[c.from:min(c.from+s.max, len(win))])
+			if short && len(win)-c.from < s.max && !eof {
+				return more
+			}
+			if n < s.min {
+				return e.breaks(win, c.from+n, eof, nil)
+			}
+			c.from += n
+			continue
+		}
 		end := e.runEnd(s.class, c.from, min(c.from+s.max, len(win)), win)
 		if end == len(win) && end-c.from < s.max && !eof {
 			return more
 		}
 		if end-c.from < s.min || s.check != nil && !s.check(win[c.start:end]) {
-			return e.breaks(win, end, eof)
+			return e.breaks(win, end, eof, s.class)
 		}
 		c.from = end
 	}
@@ -207,9 +357,12 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 		if c.from == len(win) && !eof {
 			return more
 		}
-		if c.from < len(win) && p.after[win[c.from]] {
+		if c.from < len(win) && p.after[win[c.from]] && !isFramed(win, c.start-c.tail, c.from) {
 			return no
 		}
+	}
+	if c.framed && !isFramed(win, c.start, c.from) && !beginsField(win, c.start, c.from) {
+		return no
 	}
 	return yes
 }
@@ -223,14 +376,39 @@ func (e *engine) runEnd(c *class, from, limit int, win []byte) int {
 		}
 		return at
 	}
-	if e.runClass == c && e.runFrom <= from && from < e.end {
-		at = min(e.end, limit)
-	} else {
-		e.runClass, e.runFrom, e.end = c, from, from
+	var r *reach
+	for i := range e.reached {
+		if e.reached[i].class == c {
+			r = &e.reached[i]
+			break
+		}
+	}
+	switch {
+	case r == nil:
+		r = &e.reached[e.oldest]
+		e.oldest = (e.oldest + 1) % len(e.reached)
+		*r = reach{c, from, from}
+	case r.from <= from && from < r.end:
+		at = min(r.end, limit)
+	default:
+		r.from, r.end = from, from
 	}
 	for at < limit && c[win[at]] {
 		at++
 	}
-	e.end = max(e.end, at)
+	r.end = max(r.end, at)
 	return at
+}
+
+// skip goes on at win[at] as at the begin of a stream, but for what stands before it.
+func (e *engine) skip(at int) {
+	e.state, e.pos, e.open, e.block, e.first = 0, at, false, at, at
+	e.loose.skip(at)
+	e.exact.skip(at)
+	e.phrase = phrase{pos: at}
+}
+
+// waits reports whether a match has begun in win.
+func (e *engine) waits(win []byte) bool {
+	return e.open || e.inTail(win) || e.phrase.n > 1 || len(e.loose.trails)+len(e.exact.trails) > 0
 }

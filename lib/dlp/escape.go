@@ -9,7 +9,7 @@ const (
 	percent escapes = 1 << iota
 	jsonEscape
 	htmlEntity
-	lookalike // zero-width, full-width and look-alike characters
+	lookalike // zero-width, full-width and look-alike characters, UTF-16
 )
 
 // outerEscapes is how far left the escapes that the encoded text itself was written with stand beside a byte's own.
@@ -28,10 +28,11 @@ func (e escapes) names() []string {
 // maxEscape is how many bytes one escape takes at most: &CloseCurlyQuote; and the like are none of ours.
 const maxEscape = 12
 
-// mayEscape are the bytes that an escape can begin with.
+// mayEscape are the bytes that an escape can begin with. Of other scripts only those are here that have look-alikes of ASCII, or
+// characters that are not seen.
 var mayEscape = func() (c class) {
-	c['%'], c['\\'], c['&'] = true, true, true
-	for b := 0xC2; b <= 0xF4; b++ {
+	c['%'], c['\\'], c['&'], c[0] = true, true, true, true
+	for _, b := range []int{0xC2, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD8, 0xE1, 0xE2, 0xEA, 0xEF, 0xF0, 0xF3} {
 		c[b] = true
 	}
 	return c
@@ -66,6 +67,8 @@ func unescape(b []byte) (u unescaped, more bool) {
 		return backslash(b)
 	case c == '&':
 		return entity(b)
+	case c == 0: // the other half of ASCII in UTF-16
+		u.taken, u.kind = 1, lookalike
 	case mayEscape[c]:
 		return character(b)
 	}

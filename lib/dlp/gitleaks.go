@@ -10,9 +10,12 @@ import (
 
 // ReadRules reads more rules from a file in gitleaks' TOML format: [[rules]] with id, regex, keywords, entropy,
 // secretGroup and allowlists, and allowlists of the whole file. The rules are for [Compile], beside those of [Builtin] or
-// alone. What a stream cannot serve is an error, not left out: a rule's path, [extend] other than useDefault (which the
-// built-in rules stand for), an expression that RE2 cannot take. So are an unknown key, and an id that is used twice or
-// built in. Errors are tomlfile's, with file and line. Paths and commits of an allowlist match nothing, as there are none.
+// alone; one with the name of a built-in rule is used as well as that.
+//
+// A stream has no path: a rule for some paths is used for all texts, and one for paths alone, without regex, is left out.
+// What else a stream cannot serve is an error: [extend] other than useDefault (which the built-in rules stand for), an
+// expression that RE2 cannot take, an unknown key. So is an id that is used twice. Errors are tomlfile's, with file and line.
+// Paths and commits of an allowlist match nothing, as there are none.
 func ReadRules(path string) ([]Rule, error) {
 	var file rulesFile
 	toml, err := tomlfile.Read(path, &file)
@@ -20,11 +23,8 @@ func ReadRules(path string) ([]Rule, error) {
 		return nil, err
 	}
 	r := ruleReader{file: toml, taken: map[string]bool{}}
-	for _, rule := range Builtin() {
-		r.taken[rule.Name] = true
-	}
 	if e := file.Extend; e.Path != "" || e.URL != "" || len(e.DisabledRules) > 0 {
-		r.complain("extend", "only useDefault is known; name each file with --rules, and turn off nothing")
+		r.complain("extend", "only useDefault is known; name each file by itself, and turn rules off with dlp.disable")
 	}
 	global := append(r.allowlists("allowlists", file.Allowlists), r.allowlist("allowlist", file.Allowlist)...)
 	if len(file.Rules) == 0 {
@@ -32,7 +32,10 @@ func ReadRules(path string) ([]Rule, error) {
 	}
 	var rules []Rule
 	for i, f := range file.Rules {
-		rules = append(rules, r.rule(tomlfile.Index("rules", i), f, global))
+		rule := r.rule(tomlfile.Index("rules", i), f, global)
+		if f.Regex != "" {
+			rules = append(rules, rule)
+		}
 	}
 	if err := tomlfile.Join(r.problems...); err != nil {
 		return nil, err
@@ -98,9 +101,6 @@ func (r *ruleReader) rule(key string, f fileRule, global []allowance) Rule {
 		r.complain(at("id"), "there is a rule %q already", f.ID)
 	}
 	r.taken[f.ID] = true
-	if f.Path != "" {
-		r.complain(at("path"), "a stream has no path; remove the rule, or its path")
-	}
 	x := &expression{group: f.SecretGroup, entropy: f.Entropy}
 	x.re = r.regex(at("regex"), f.Regex)
 	if f.Regex == "" && f.Path == "" {

@@ -3,6 +3,7 @@ package dlp
 import (
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,7 +62,10 @@ func acme(t testing.TB) *Rules {
 }
 
 func TestRulesOfAFile(t *testing.T) {
-	r := acme(t)
+	rules, err := readRules(t, acmeRules)
+	require.NoError(t, err)
+	r, err := Compile(rules, Options{}) // without the built-in ones, which know random values behind any name of a token
+	require.NoError(t, err)
 	value := newMaker(91).text("bcdefghijk123456", 24)
 	for text, want := range map[string]string{
 		`ACME_TOKEN = "` + value + `"`:                             value,
@@ -124,12 +128,10 @@ func TestReadRulesRefuses(t *testing.T) {
 		rule + "regex = '''(?<!x)y'''":                                   "rules.toml:3: rules[0].regex: RE2 does not take it",
 		rule + "regex = 'y'\nkeyword = ['x']":                            `rules.toml:4: rules[0].keyword: unknown key; did you mean "keywords"?`,
 		rule + "regex = 'y'\nsecretGroup = 1":                            "rules.toml:4: rules[0].secretGroup: the regex has 0 groups",
-		rule + "path = 'y'":                                              "rules.toml:3: rules[0].path: a stream has no path",
 		rule + "regex = 'y'\nkeywords = ['']":                            "rules.toml:4: rules[0].keywords[0]: is empty",
 		rule:                                                             "rules.toml:1: rules[0]: the rule has no regex",
 		"[[rules]]\nregex = 'y'":                                         "rules.toml:1: rules[0]: the rule has no id",
 		rule + "regex = 'y'\n" + rule + "regex = 'y'":                    `rules.toml:5: rules[1].id: there is a rule "a" already`,
-		"[[rules]]\nid = 'jwt'\nregex = 'y'":                             `rules.toml:2: rules[0].id: there is a rule "jwt" already`,
 		rule + "regex = 'y'\n[[rules.allowlists]]\nregexes = ['(']":      "rules.toml:5: rules[0].allowlists[0].regexes[0]: RE2",
 		rule + "regex = 'y'\n[[rules.allowlists]]\ncondition = 'XOR'":    "condition: \"XOR\" is neither OR nor AND",
 		rule + "regex = 'y'\n[[rules.allowlists]]\nregexTarget = 'file'": "regexTarget: \"file\" is none of",
@@ -148,4 +150,29 @@ func TestEntropyOfTexts(t *testing.T) {
 	require.Zero(t, entropy([]byte("aaaa")))
 	require.InDelta(t, 1, entropy([]byte("abab")), 1e-9)
 	require.InDelta(t, 4, entropy([]byte("0123456789abcdef")), 1e-9)
+}
+
+// The file that gitleaks brings along is what people have.
+func TestGitleaksOwnRules(t *testing.T) {
+	dir, err := exec.Command("go", "list", "-C", "../../scripts/bench", "-m", "-f", "{{.Dir}}", "github.com/zricethezav/gitleaks/v8").Output()
+	require.NoError(t, err)
+	more, err := ReadRules(filepath.Join(strings.TrimSpace(string(dir)), "config", "gitleaks.toml"))
+	require.NoError(t, err)
+	require.Greater(t, len(more), 200)
+	both, err := Compile(append(Builtin(), more...), Options{})
+	require.NoError(t, err)
+	m := newMaker(90)
+	require.Len(t, both.Scan([]byte("key = "+m.github()+" ")), 1)
+	require.NotEmpty(t, both.Scan([]byte(`adafruit_key = "`+m.text("abcdefghijklmnopqrstuvwxyz0123456789", 32)+`"`)))
+}
+
+func TestRulesForPaths(t *testing.T) {
+	rules, err := readRules(t, "[[rules]]\nid = 'jwt'\nregex = 'badge-[0-9]{8}'\npath = 'x'\n[[rules]]\nid = 'file'\npath = '[.]p12$'")
+	require.NoError(t, err)
+	require.Len(t, rules, 1)
+	r, err := Compile(append(Builtin(), rules...), Options{})
+	require.NoError(t, err)
+	found := r.Scan([]byte("a badge-12345678 "))
+	require.Len(t, found, 1)
+	require.Equal(t, "jwt", found[0].Rule)
 }

@@ -48,10 +48,22 @@ func joseHeader(part []byte) bool {
 	if n, err = base64.RawURLEncoding.Decode(buf[:], part); err != nil {
 		return false
 	}
-	var header struct {
-		Alg string `json:"alg"`
+	return json.Valid(buf[:n]) && namesAlg(buf[:n])
+}
+
+// namesAlg reports whether header, which is JSON, has an alg that is not empty.
+func namesAlg(header []byte) bool {
+	for {
+		_, rest, ok := bytes.Cut(header, []byte(`"alg"`))
+		if !ok {
+			return false
+		}
+		value, ok := bytes.CutPrefix(bytes.TrimLeft(rest, " \t\r\n"), []byte(":"))
+		if value = bytes.TrimLeft(value, " \t\r\n"); ok && len(value) > 1 && value[0] == '"' && value[1] != '"' {
+			return true
+		}
+		header = rest
 	}
-	return json.Unmarshal(buf[:n], &header) == nil && header.Alg != ""
 }
 
 // beginsObject reports whether b can begin a JSON object whose first name is as short and plain as a header's.

@@ -9,10 +9,19 @@ import (
 // therefore one reading only, whatever pieces it arrives in.
 type pattern struct {
 	keywords []string
-	fold     bool   // keywords match in any case
-	before   *class // no match where one of these precedes the keyword; nil: anything may
+	fold     bool     // keywords match in any case
+	before   *class   // no match where one of these precedes the keyword, unless it is the match's length; nil: anything may
+	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
+	unless   []string // words that may not stand before the keyword
+	amid     []string // words that may not stand in the name that the keyword ends
 	steps    []step
-	after    *class // no match where one of these follows the last step; nil: anything may
+	after    *class // no match where one of these follows the last step, unless its length precedes it; nil: anything may
+
+	shortest, longest int // that a match can be; set by keyword
+
+	joins    joining
+	joinFrom int  // the first step that may be in pieces
+	dotted   bool // a dot is no joint, as the form has dots of its own
 
 	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
 	// complete. Nil accepts all of it.
@@ -23,6 +32,10 @@ type pattern struct {
 type step struct {
 	class    *class
 	min, max int
+
+	// gap, if there is one, tells how many bytes of rest the step takes, instead of class. rest is at most max long; short says that
+	// it ends before this can be told.
+	gap func(rest []byte) (n int, short bool)
 
 	// check judges the match so far, keyword included, at the end of this step, so that a candidate that cannot become
 	// a match is dropped before the rest of it has arrived. Nil accepts.
@@ -74,23 +87,26 @@ func (p *pattern) validate() error {
 	if p.after != nil {
 		length++
 	}
-	if length > MaxHeld {
-		return fmt.Errorf("a match of keyword %q could take %d bytes; the limit is %d", p.keywords[0], length, MaxHeld)
+	if p.behind != nil {
+		length += p.behind.max
+	}
+	if length > MaxMatch {
+		return fmt.Errorf("a match of keyword %q could take %d bytes; the limit is %d", p.keywords[0], length, MaxMatch)
 	}
 	return nil
 }
 
-// keywordCut is how much of a keyword the automaton knows; a pattern's steps match the rest. A smaller automaton stays in
+// keywordCut is how much of a keyword the automaton knows, if its table has room for all of them; a pattern's steps match the rest. A smaller automaton stays in
 // the processor's nearest cache, which doubles the speed of the whole scan.
 const keywordCut = 5
 
-// keyword returns text as the automaton has it, with a pattern of its own. classes holds one pointer for each class that
+// keyword returns text as the automaton has it, up to cut, with a pattern of its own. classes holds one pointer for each class that
 // was seen, as the engine remembers runs by pointer.
-func (p *pattern) keyword(text string, rule int, classes map[class]*class) keyword {
+func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) keyword {
 	q := *p
 	q.steps = nil
-	if len(text) > keywordCut {
-		for i := keywordCut; i < len(text); i++ {
+	if len(text) > cut {
+		for i := cut; i < len(text); i++ {
 			c := class{}
 			c[text[i]] = true
 			if p.fold {
@@ -99,7 +115,8 @@ func (p *pattern) keyword(text string, rule int, classes map[class]*class) keywo
 			}
 			q.steps = append(q.steps, step{class: &c, min: 1, max: 1})
 		}
-		text = text[:keywordCut]
+		text = text[:cut]
+		q.joinFrom += len(q.steps)
 	}
 	q.steps = append(q.steps, p.steps...)
 	for i := range q.steps {
@@ -108,7 +125,9 @@ func (p *pattern) keyword(text string, rule int, classes map[class]*class) keywo
 			classes[*s.class] = s.class
 		}
 		s.class = classes[*s.class]
+		q.shortest, q.longest = q.shortest+s.min, q.longest+s.max
 	}
+	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
 	return keyword{text: text, rule: rule, pattern: &q}
 }
 

@@ -2,13 +2,16 @@ package dlp
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"regexp"
+	"sort"
 )
 
 // A regular expression has no fixed begin, as a pattern has in its keyword, and can be of any length. It is therefore
 // matched on blocks: a match must begin in the block, and may reach as far behind it as blockReach. Blocks lie at fixed
-// offsets, so that what is found does not depend on how the stream arrives.
+// offsets, so that what is found does not depend on how the stream arrives. Those of decoded text that takes much more of
+// the stream are smaller.
 const (
 	blockSize  = 4 << 10
 	blockReach = 2 << 10
@@ -33,21 +36,25 @@ type expressions struct {
 	any   bool // some have no keywords
 }
 
-// compile builds the automaton of the keywords.
+// compile builds the automaton of the keywords. Where they are too many, it knows less of each; what it passes is compared.
 func (x *expressions) compile() error {
-	var keywords []keyword
-	for i, e := range x.all {
-		x.any = x.any || len(e.keywords) == 0
-		for _, k := range e.keywords {
-			keywords = append(keywords, keyword{text: k[:min(len(k), keywordCut)], rule: i})
+	for cut := keywordCut; ; cut-- {
+		var keywords []keyword
+		for i, e := range x.all {
+			x.any = x.any || len(e.keywords) == 0
+			for _, k := range e.keywords {
+				keywords = append(keywords, keyword{text: k[:min(len(k), cut)], rule: i})
+			}
+		}
+		if len(keywords) == 0 {
+			return nil
+		}
+		var err error
+		x.auto, err = newAutomaton(keywords)
+		if _, large := errors.AsType[*tableError](err); !large || cut == 1 {
+			return err
 		}
 	}
-	if len(keywords) == 0 {
-		return nil
-	}
-	var err error
-	x.auto, err = newAutomaton(keywords)
-	return err
 }
 
 // wanted returns the expressions that may match in region; nil is none.
@@ -96,10 +103,17 @@ func (x *expressions) wanted(region []byte) []bool {
 // blocks matches the expressions on the blocks of win that are complete.
 func (e *engine) blocks(win []byte, eof bool) {
 	x := &e.rules.expressions
-	for e.block < len(win) && (eof || e.block+blockSize+blockReach <= len(win)) {
+	for e.block < len(win) {
+		reach := e.reach(len(win))
+		if reach == len(win) && !eof && reach < e.block+blockSize+blockReach {
+			return
+		}
 		from := max(0, e.block-blockBefore)
-		end := min(len(win), e.block+blockSize)
-		region := win[from:min(len(win), e.block+blockSize+blockReach)]
+		end := min(reach, e.block+blockSize)
+		if reach < len(win) && reach < e.block+blockSize+blockReach { // what may be held has room for less
+			end = reach - (reach-e.block)*blockReach/(blockSize+blockReach)
+		}
+		region := win[from:reach]
 		for i, wanted := range x.wanted(region) {
 			if wanted {
 				e.express(&x.all[i], e.rules.names[x.rules[i]], region, from, end)
@@ -107,6 +121,16 @@ func (e *engine) blocks(win []byte, eof bool) {
 		}
 		e.block = end
 	}
+}
+
+// reach returns where the window's block and what it may reach into end, which is the window's end if they are incomplete.
+// Of decoded text, which may take many bytes of the stream, they are what may be held.
+func (e *engine) reach(size int) int {
+	n := min(size-e.block, blockSize+blockReach)
+	if !e.tooFar(e.block, e.block+n-1) {
+		return e.block + n
+	}
+	return e.block + sort.Search(n, func(i int) bool { return e.tooFar(e.block, e.block+i) })
 }
 
 // express appends what x finds in region, which is at from of the window, and begins in the block that ends at end.
@@ -131,7 +155,7 @@ func (e *engine) express(x *expression, name string, region []byte, from, end in
 			continue
 		}
 		start := e.base + int64(from+m[2*g])
-		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(secret)), Sample: sample(secret)})
+		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(secret)), Sample: sample(secret), Label: e.rules.labelOf(name, secret)})
 	}
 }
 

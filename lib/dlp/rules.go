@@ -5,11 +5,14 @@ func Builtin() []Rule {
 	var rules []Rule
 	for _, family := range [][]Rule{
 		github(), openAI(), anthropic(), aws(), slack(), google(), keysAndBearers(),
-		fromRows(modelTokens), fromRows(forgeTokens), fromRows(infraTokens), fromRows(serviceTokens),
-		fromAssignments(modelAssignments), fromAssignments(forgeAssignments), fromAssignments(infraAssignments), fromAssignments(serviceAssignments),
+		fromRows(modelTokens), fromRows(forgeTokens), fromRows(infraTokens), fromRows(serviceTokens), fromRows(agentTokens), fromRows(moreTokens),
+		fromAssignments(modelAssignments), fromAssignments(forgeAssignments), fromAssignments(infraAssignments), fromAssignments(serviceAssignments), fromAssignments(moreAssignments),
 		passwordsInURLs(), netrc(),
 	} {
 		rules = append(rules, family...)
 	}
-	return rules
+	for i := range rules {
+		rules[i].begins = rules[i].Name == "private-key" || rules[i].Name == "putty-private-key"
+	}
+	return append(rules, named(rules)...)
 }

@@ -45,9 +45,10 @@ var modelAssignments = []assignment{
 	{"voyage-api-key", "Voyage AI API key", "voyage_api_key", "pa-<u>{43}", "https://docs.voyageai.com/docs/api-key-and-installation", "", nil},
 }
 
-// mixedCase reports whether upper and lower case alternate as in random text; a name in camel case changes less often.
+// mixedCase reports whether upper and lower case alternate as in random text; a name in camel case changes less often, and has few
+// digits.
 func mixedCase(b []byte) bool {
-	letters, changes, last := 0, 0, 0
+	letters, digits, changes, last := 0, 0, 0, 0
 	for _, c := range b {
 		kind := 0
 		switch {
@@ -55,6 +56,9 @@ func mixedCase(b []byte) bool {
 			kind = 1
 		case c >= 'A' && c <= 'Z':
 			kind = 2
+		case digit[c]:
+			digits++
+			continue
 		default:
 			continue
 		}
@@ -64,7 +68,7 @@ func mixedCase(b []byte) bool {
 		}
 		last = kind
 	}
-	return changes*5 >= letters
+	return changes*5 >= letters || digits > 2 && changes*10 >= letters
 }
 
 func hasDigit(b []byte) bool { return hasAll(b, digit) }

@@ -17,29 +17,21 @@ func aws() []Rule {
 				steps:    run(base32, 16, 16),
 				after:    alnum,
 				check:    all(func(m []byte) bool { return varied(m[4:], 6) && !isAWSExample(m) }),
+				joins:    joinRandom,
 			}},
 		},
 		{
-			Name:    "aws-secret-access-key",
-			Matches: "40 characters of base64 after aws_secret_access_key, SecretAccessKey and the like",
-			Source:  "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
-			Check:   "exact length; upper and lower case and a digit, at least 16 different characters; not the documentation's",
-			patterns: []pattern{{
-				keywords: []string{"secret_access_key", "secretaccesskey", "secret-access-key", "aws_secret_key", "aws_secret"},
-				fold:     true,
-				steps:    seq(run(set(" \t\r\n\"'`\\:=>,;()[]{}|"), 1, 24), run(base64Std, 40, 40)),
-				after:    set("A-Za-z0-9+/="),
-				check:    awsSecret,
-			}},
+			Name:     "aws-secret-access-key",
+			Matches:  "40 characters of base64 after aws_secret_access_key, SecretAccessKey and the like",
+			Source:   "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
+			Check:    "exact length; upper and lower case, mixed or with a digit, at least 16 different characters; not the documentation's",
+			patterns: assigning("secret_access_key|aws_secret_key|aws_secret|secret_key|secret_access", "<s>{40}", awsSecret),
 		},
 	}
 }
 
-// awsSecret takes the last 40 characters as the value.
-func awsSecret(match []byte) (from, to int, ok bool) {
-	from, to = len(match)-40, len(match)
-	value := match[from:]
-	return from, to, hasAll(value, digit, lower, set("A-Z")) && varied(value, 16) && !isAWSExample(value)
+func awsSecret(value []byte) bool {
+	return hasAll(value, lower, set("A-Z")) && (hasDigit(value) || mixedCase(value)) && varied(value, 16) && !isAWSExample(value)
 }
 
 const slackTokens = "https://docs.slack.dev/authentication/tokens"
@@ -51,11 +43,12 @@ func slack() []Rule {
 			Name:    "slack-token",
 			Matches: "xoxb-, xoxp-, xoxa-, xoxr-, xoxs-, xoxo-, xoxc- or xoxe- and parts joined by -",
 			Source:  slackTokens,
-			Check:   "the first part is a number, the last has 10 characters or more with a digit, of at least 6 kinds; no part is empty",
+			Check:   "the first part is a number, the last has 10 characters or more with a digit, or upper and lower case mixed, of at least 6 kinds; no part is empty",
 			patterns: []pattern{{
 				keywords: []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxc-", "xoxe-"},
 				steps:    seq(run(digit, 1, 16), lit("-"), run(set("A-Za-z0-9-"), 20, 400)),
 				check:    slackToken,
+				joins:    joinRandom,
 			}},
 		},
 		{
@@ -69,6 +62,7 @@ func slack() []Rule {
 					run(lowerHex, 64, 64)),
 				after: alnum,
 				check: all(func(m []byte) bool { return varied(m[len(m)-64:], 8) }),
+				joins: joinRandom,
 			}},
 		},
 		{
@@ -95,7 +89,7 @@ func slackToken(match []byte) (from, to int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	return 0, len(match), len(match) >= 30 && len(last) >= 10 && hasAll(last, digit) && varied(last, 6)
+	return 0, len(match), len(match) >= 30 && len(last) >= 10 && (hasDigit(last) || mixedCase(last)) && varied(last, 6)
 }
 
 // slackWebhook takes the last part of the path, which is the secret, as the measure.
@@ -117,6 +111,7 @@ func google() []Rule {
 				steps:    run(base64URL, 35, 35),
 				after:    set("A-Za-z0-9+_-"),
 				check:    all(func(m []byte) bool { return varied(m[4:], 12) }),
+				joins:    joinRandom,
 			}},
 		},
 		{
@@ -141,6 +136,7 @@ func google() []Rule {
 				steps:    run(base64URL, 28, 28),
 				after:    base64URL,
 				check:    all(func(m []byte) bool { return varied(m[7:], 10) }),
+				joins:    joinRandom,
 			}},
 		},
 	}

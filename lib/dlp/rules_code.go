@@ -15,6 +15,7 @@ func github() []Rule {
 				keywords: []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_"},
 				steps:    run(alnum, 36, 36),
 				check:    all(func(m []byte) bool { return crc32Base62(m[4:]) }),
+				joins:    joinChecked,
 			}},
 		},
 		{
@@ -26,6 +27,9 @@ func github() []Rule {
 				keywords: []string{"ghs_"},
 				steps: seq(run(digit, 1, 20), lit("_"),
 					jwtSteps(func(m []byte) []byte { return m[len("ghs_")+bytes.IndexByte(m[len("ghs_"):], '_')+1:] })),
+				joins:    joinChecked,
+				dotted:   true,
+				joinFrom: 4, // the payload
 			}},
 		},
 		{
@@ -38,6 +42,7 @@ func github() []Rule {
 				steps:    seq(run(alnum, 22, 22), lit("_"), run(alnum, 59, 59)),
 				after:    alnum,
 				check:    all(func(m []byte) bool { return varied(m[11:], 16) }),
+				joins:    joinRandom,
 			}},
 		},
 	}
@@ -53,6 +58,7 @@ func openAI() []Rule {
 			keywords: []string{"sk-"},
 			steps:    run(base64URL, 48, 240),
 			check:    openAIKey,
+			joins:    joinChecked,
 		}},
 	}}
 }
@@ -91,6 +97,7 @@ func anthropic() []Rule {
 			keywords: []string{"sk-ant-"},
 			steps:    seq(run(lower, 2, 8), run(digit, 2, 2), lit("-"), run(base64URL, 80, 140)),
 			check:    anthropicToken,
+			joins:    joinRandom,
 		}},
 	}}
 }

@@ -26,10 +26,14 @@ func keysAndBearers() []Rule {
 			Name:    "jwt",
 			Matches: "a JSON Web Token: header.payload.signature in base64url, up to 16 kB",
 			Source:  "https://www.rfc-editor.org/rfc/rfc7519",
-			Check:   "the header decodes to JSON with alg, the payload begins a JSON object, the signature has 32 characters or more",
+			Check:   "the header decodes to JSON with alg, the payload begins a JSON object, the signature has 32 characters or more; not an example of documentation, signed with the key that stands beside it there",
 			patterns: []pattern{{
 				keywords: jwtKeywords,
 				steps:    jwtSteps(func(m []byte) []byte { return m }),
+				check:    all(func(m []byte) bool { return !publishedJWT(m) }),
+				joins:    joinChecked,
+				dotted:   true,
+				joinFrom: 2, // the payload; most headers are base64 of other JSON
 			}},
 		},
 	}

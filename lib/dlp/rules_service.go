@@ -45,7 +45,9 @@ var serviceTokens = []row{
 	{"intra42-client-secret", "42 intra client secret", "s-s4t2ud-|s-s4t2af-", "<h>{64}", "https://api.intra.42.fr/apidoc/guides/getting_started", "", nil},
 	{"slack-configuration-token", "Slack app configuration token", "xoxe.xoxp-|xoxe.xoxb-", "1-<u>{140,200}", slackTokens, "", nil},
 	{"discord-webhook", "Discord webhook URL", "discord.com/api/webhooks/|discordapp.com/api/webhooks/", "<d>{17,20}/<u>{60,80}", "https://discord.com/developers/docs/resources/webhook", "a snowflake and a token", nil},
-	{"teams-webhook", "Microsoft Teams webhook URL", "webhook.office.com/webhookb2/", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}@<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}/IncomingWebhook/<h>{32}/", "https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook", "", nil},
+	{"teams-webhook", "Microsoft Teams webhook URL", "webhook.office.com/webhookb2/", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}@<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}/IncomingWebhook/<h>{32}/<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", "https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook", "", nil},
+	{"telegram-token", "Telegram bot token", "<d>{8,10}:AA", "<u>{33}", telegramTokens, "", mixedCase},
+	{"mailchimp-key", "Mailchimp API key", "<h>{32}-us", "[1-9]<d>{0,1}", "https://mailchimp.com/developer/marketing/guides/quick-start/", "", nil},
 	{"telegram-bot-url", "Telegram Bot API URL", "api.telegram.org/bot", "<d>{8,10}:<u>{35}", telegramTokens, "", nil},
 }
 
@@ -55,12 +57,11 @@ var serviceAssignments = []assignment{
 	{"twilio-auth-token", "Twilio auth token", "twilio_auth_token|twilio_token", "<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
 	{"mailgun-api-key", "Mailgun API key", "mailgun_api_key|mailgun_key|mg_api_key", "key-<h>{32}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
 	{"mailgun-signing-key", "Mailgun key, new form", "mailgun_api_key|mailgun_key|mailgun_signing_key", "<h>{32}-<h>{8}-<h>{8}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
-	{"mailchimp-api-key", "Mailchimp API key", "mailchimp_api_key|mailchimp_key", "<h>{32}-us<d>{1,2}", "https://mailchimp.com/developer/marketing/guides/quick-start/", "", nil},
 	{"plaid-secret", "Plaid secret", "plaid_secret", "<h>{30}", "https://plaid.com/docs/quickstart/glossary/", "", nil},
 	{"facebook-app-secret", "Facebook app secret", "facebook_app_secret|fb_app_secret|facebook_client_secret", "<h>{32}", "https://developers.facebook.com/docs/facebook-login/security", "", nil},
 	{"twitter-api-secret", "X API secret", "twitter_api_secret|twitter_consumer_secret", "<a>{50}", "https://docs.x.com/resources/fundamentals/authentication/overview", "upper and lower case mixed", mixedCase},
 	{"spotify-client-secret", "Spotify client secret", "spotify_client_secret", "<h>{32}", "https://developer.spotify.com/documentation/web-api/concepts/apps", "", nil},
-	{"asana-token", "Asana personal access token", "asana_access_token|asana_token|asana_pat", "<d>{1,2}/<d>{14,18}[/:]<a>{32}", "https://developers.asana.com/docs/personal-access-token", "", nil},
+	{"asana-token", "Asana personal access token", "asana_access_token|asana_token|asana_pat|asana_api_key|asana_key", "<d>{1,2}/<d>{12,18}/<d>{12,18}:<a>{32}|<d>{1,2}/<d>{12,18}[/:]<a>{32}", "https://developers.asana.com/docs/personal-access-token", "", nil},
 }
 
 // discordToken reports whether the first part of a bot's token is base64 of its user id, a number.

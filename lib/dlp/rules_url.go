@@ -21,8 +21,10 @@ func passwordsInURLs() []Rule {
 			patterns: []pattern{{
 				keywords: schemes,
 				fold:     true,
-				steps:    seq(run(urlUser, 0, 64), lit(":"), run(urlPassword, 8, 160), lit("@"), run(hostName, 1, 128)),
+				steps:    seq(run(urlUser, 0, 64), lit(":"), run(union(urlPassword, set("@")), 10, 288)), // @ in a password is undone with all else
 				check:    urlCredentials,
+				joins:    joinLines,
+				joinFrom: 2,
 			}},
 		}
 	}
@@ -36,8 +38,14 @@ func passwordsInURLs() []Rule {
 // urlCredentials takes scheme to password as the value, and judges password and host.
 func urlCredentials(m []byte) (from, to int, ok bool) {
 	begin := bytes.Index(m, []byte("://")) + len("://")
-	at := begin + bytes.IndexByte(m[begin:], '@')
+	at := bytes.LastIndexByte(m, '@')
+	if at < begin {
+		return 0, 0, false
+	}
 	_, password, _ := bytes.Cut(m[begin:at], []byte(":"))
+	if len(password) < 8 || len(password) > 160 || at+1 == len(m) || !hostName[m[at+1]] {
+		return 0, 0, false
+	}
 	password = AppendPercentDecoded(nil, password)
 	host := strings.ToLower(string(m[at+1:]))
 	if !hasAll(password, digit, set("A-Za-z")) || !varied(password, 6) || placeholder(password) || wordPassword(password) {
@@ -63,22 +71,42 @@ func wordPassword(p []byte) bool {
 }
 
 func netrc() []Rule {
-	space := set(" \t\r\n")
 	word := set("A-Za-z0-9._@+-")
-	return []Rule{{
+	value := set("!#$(-<>-Z^-z~|")
+	rule := Rule{
 		Name:    "netrc-password",
-		Matches: "machine HOST login USER password VALUE, on one line or several",
+		Matches: "machine HOST login USER password VALUE, on one line or several, also as a string of JSON",
 		Source:  "https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html",
 		Check:   "all three words in order; a password of 8 characters or more with letters and digits, no placeholder",
-		patterns: []pattern{{
+	}
+	// Behind an escaped line's end the first letters of a word may be taken for space: n, r and t.
+	for _, space := range []*class{set(" \t\r\n"), set(" \t\r\n\\nrt")} {
+		rule.patterns = append(rule.patterns, pattern{
 			keywords: []string{"machine "},
 			steps: seq(run(word, 1, 128), run(space, 1, 16), lit("login"), run(space, 1, 16), run(word, 1, 128), run(space, 1, 16),
-				lit("password"), run(space, 1, 16), run(set("!#$(-<>-Z^-z~|"), 8, 300)),
+				lit("password"), run(space, 1, 16), run(value, 6, 300)),
 			check: func(m []byte) (int, int, bool) {
-				from := bytes.LastIndexAny(m, " \t\r\n") + 1
+				from := bytes.LastIndex(m, []byte("password")) + len("password")
+				for n := 1; n > 0; from += n {
+					n = spaceAt(m[from:])
+				}
 				v := m[from:]
-				return from, len(m), hasAll(v, digit, set("A-Za-z")) && varied(v, 6) && !placeholder(v) && !wordPassword(v)
+				return from, len(m), len(v) >= 8 && hasAll(v, digit, set("A-Za-z")) && varied(v, 6) && !placeholder(v) && !wordPassword(v)
 			},
-		}},
-	}}
+		})
+	}
+	return []Rule{rule}
+}
+
+// spaceAt returns how long the white space is that b begins with, also as strings escape it.
+func spaceAt(b []byte) int {
+	n := 0
+	for n < len(b) && b[n] == '\\' {
+		n++
+	}
+	switch {
+	case n < len(b) && n > 0 && isShortEscape(b[n]), n < len(b) && n == 0 && bytes.IndexByte([]byte(" \t\r\n"), b[0]) >= 0:
+		return n + 1
+	}
+	return 0
 }

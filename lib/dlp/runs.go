@@ -4,8 +4,10 @@ package dlp
 type encoding struct {
 	name  string
 	bits  int        // a character
-	group int        // characters after which character and byte boundaries meet again
+	group int        // characters after which character and byte boundaries meet again, a power of two
 	value [256]uint8 // of a character; noValue: it is none
+
+	alphabet string
 }
 
 const noValue = 0xFF
@@ -21,7 +23,7 @@ var runChar = &encodings[0].value
 
 // newEncoding numbers the characters of alphabet; those of also stand for its last ones.
 func newEncoding(name string, bits, group int, alphabet, also string) *encoding {
-	e := &encoding{name: name, bits: bits, group: group}
+	e := &encoding{name: name, bits: bits, group: group, alphabet: alphabet}
 	for i := range e.value {
 		e.value[i] = noValue
 	}
@@ -47,6 +49,8 @@ const (
 	// backUp is how many characters before the end of its first sample the decoding begins: text may have begun since
 	// the sample before.
 	backUp = sampleChars + sampleStep
+	// backUpReach is how many bytes of the raw stream they take at most.
+	backUpReach = 2 << 10
 	// wrapAfter is the length of the shortest line that a wrapped run can have.
 	wrapAfter = 16
 )
@@ -54,12 +58,12 @@ const (
 // isText is what text in ASCII is made of.
 var isText = set(" -~\t\r\n")
 
-// textAt reports whether chars, the last of a run, decode to text by e with groups that begin at phase of the run. at is
+// textAt reports whether chars, the last of a run, decode to text, also in UTF-16, by e with groups that begin at phase of the run. at is
 // the run's index of chars[0].
 func (e *encoding) textAt(chars []byte, at, phase int) bool {
-	skip := ((phase-at)%e.group + e.group) % e.group
+	skip := (phase - at) & (e.group - 1)
 	var acc uint32
-	bits := 0
+	bits, last := 0, byte(0)
 	for _, c := range chars[skip:] {
 		v := e.value[c]
 		if v == noValue {
@@ -68,9 +72,11 @@ func (e *encoding) textAt(chars []byte, at, phase int) bool {
 		acc = acc<<e.bits | uint32(v)
 		if bits += e.bits; bits >= 8 {
 			bits -= 8
-			if !isText[byte(acc>>bits)] {
+			b := byte(acc >> bits)
+			if !isText[b] && (b != 0 || last == 0) {
 				return false
 			}
+			last = b
 		}
 	}
 	return true
@@ -81,9 +87,9 @@ type runs struct {
 	n       int // characters of the current run
 	line    int // of them, those on this line
 	wrapped bool
-	last    [32]symbol // the run's last characters, at their index modulo the length
+	before  [backUp]symbol // the last characters of the lines before; the last of all is last
 	kids    []*kid
-	spare   []*view
+	spare   []*kid
 }
 
 // kid is one reading of a run.
@@ -97,46 +103,91 @@ type kid struct {
 	view     *view
 }
 
-func (r *runs) push(v *view, x symbol) {
+// read takes v.buf[from:], which follows what it was given before.
+func (r *runs) read(v *view, from int) {
 	if v.level == v.s.depth() {
 		return
 	}
-	if runChar[x.c] == noValue {
-		switch {
-		case r.n == 0:
-		case (x.c == '\n' || x.c == '\r') && (r.line >= wrapAfter || r.wrapped):
-			r.wrapped, r.line = true, 0
-		case (x.c == ' ' || x.c == '\t') && r.wrapped && r.line == 0:
-		default:
-			r.end(v)
+	buf := v.buf
+	for i := from; i < len(buf); {
+		if runChar[buf[i]] == noValue {
+			switch c := buf[i]; {
+			case r.n == 0:
+			case r.wrapped && r.line == 0 && v.origins[i].end()-r.before[backUp-1].end > maxMargin:
+				r.end()
+			case (c == '\n' || c == '\r') && (r.line >= wrapAfter || r.wrapped):
+				r.wrap(v, i)
+			case (c == ' ' || c == '\t') && r.wrapped && r.line == 0:
+			default:
+				r.end()
+			}
+			i++
+			continue
 		}
-		return
-	}
-	r.last[r.n%len(r.last)] = x
-	r.n++
-	r.line++
-	if len(r.kids) > 0 {
-		r.feed(v, x)
-	}
-	if r.n >= sampleChars && (r.n-sampleChars)%sampleStep == 0 {
-		r.sample(v)
+		next := sampleChars // when the next sample is due
+		if r.n >= sampleChars {
+			next = r.n + sampleStep - (r.n-sampleChars)%sampleStep
+		}
+		begin, limit := i, min(len(buf), i+next-r.n)
+		for i++; i < limit && runChar[buf[i]] != noValue; i++ {
+		}
+		r.n += i - begin
+		r.line += i - begin
+		if len(r.kids) > 0 {
+			r.feed(v, begin, i)
+		}
+		if r.n == next {
+			r.sample(v, i)
+		}
 	}
 }
 
-// sample opens each reading that the last characters are text in.
-func (r *runs) sample(v *view) {
-	var chars [sampleChars]byte
-	at := r.n - sampleChars
-	for i := range chars {
-		chars[i] = r.last[(at+i)%len(r.last)].c
+// wrap ends a line of the run at v.buf[end].
+func (r *runs) wrap(v *view, end int) {
+	if r.line > 0 {
+		last := r.last(v, end)
+		copy(r.before[:], last[:])
 	}
+	r.wrapped, r.line = true, 0
+}
+
+// last returns the last characters of the run, of which the current line's end at v.buf[end]; where the run is shorter,
+// or takes too much of the raw stream, the first of them are none.
+func (r *runs) last(v *view, end int) (last [backUp]symbol) {
+	n := min(r.line, backUp)
+	copy(last[:], r.before[n:])
+	for i := range n {
+		at := end - n + i
+		o := &v.origins[at]
+		last[backUp-n+i] = symbol{c: v.buf[at], undone: o.undone, start: o.start, end: o.end()}
+	}
+	for i := backUp - 2; i >= 0; i-- {
+		if last[backUp-1].end-last[i].start > backUpReach {
+			last[i] = symbol{start: last[i+1].start}
+		}
+	}
+	return last
+}
+
+// sample opens each reading that the last characters are text in. The last of them is before v.buf[end].
+func (r *runs) sample(v *view, end int) {
+	var chars [sampleChars]byte
+	if r.line >= sampleChars {
+		copy(chars[:], v.buf[end-sampleChars:end])
+	} else {
+		last := r.last(v, end)
+		for i := range chars {
+			chars[i] = last[backUp-sampleChars+i].c
+		}
+	}
+	at := r.n - sampleChars
 	for _, e := range encodings {
 		if e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
 			continue
 		}
 		for phase := range e.group {
 			if !r.has(e, phase) && e.textAt(chars[:], at, phase) {
-				r.open(v, e, phase)
+				r.open(v, e, phase, end)
 			}
 		}
 	}
@@ -151,81 +202,152 @@ func (r *runs) has(e *encoding, phase int) bool {
 	return false
 }
 
-func (r *runs) open(v *view, e *encoding, phase int) {
-	k := &kid{encoding: e, phase: phase}
+func (r *runs) open(v *view, e *encoding, phase, end int) {
+	var k *kid
 	if n := len(r.spare); n > 0 {
-		k.view, r.spare = r.spare[n-1], r.spare[:n-1]
+		k, r.spare = r.spare[n-1], r.spare[:n-1]
 	} else {
-		k.view = newView(v.s)
+		k = &kid{view: newView(v.s)}
 	}
+	*k = kid{encoding: e, phase: phase, view: k.view}
 	k.view.level = v.level + 1
 	k.view.chain, k.view.encoding = v.chainUpTo(), e.name
 	k.view.begin(nil)
+	last := r.last(v, end)
 	from := max(0, r.n-backUp)
 	from += ((phase-from)%e.group + e.group) % e.group
 	for ; from < r.n; from++ {
-		x := r.last[from%len(r.last)]
+		x := &last[backUp-(r.n-from)]
 		if e.value[x.c] == noValue { // only behind it is the run one of e
 			k.acc, k.bits = 0, 0
 			k.view.begin(nil)
 			from += e.group - 1
 			continue
 		}
-		k.push(x)
+		if b, ok := k.push(x.c, x.start); ok {
+			k.view.push(symbol{c: b, undone: x.undone << outerEscapes, start: k.start, end: x.end})
+			k.start = x.start
+		}
 	}
 	k.strange = 0
 	r.kids = append(r.kids, k)
 }
 
-// push takes the next character, which must be one of the encoding's.
-func (k *kid) push(x symbol) {
+// push takes the next character, which must be one of the encoding's, and returns the byte that it completes, if it does.
+// That byte begins at k.start, and the next one where this character does.
+func (k *kid) push(c byte, start int64) (b byte, ok bool) {
 	if k.bits == 0 {
-		k.start = x.start
+		k.start = start
 	}
-	k.acc = k.acc<<k.encoding.bits | uint32(k.encoding.value[x.c])
+	k.acc = k.acc<<k.encoding.bits | uint32(k.encoding.value[c])
 	if k.bits += k.encoding.bits; k.bits < 8 {
-		return
+		return 0, false
 	}
 	k.bits -= 8
-	b := byte(k.acc >> k.bits)
-	k.view.push(symbol{c: b, undone: x.undone << outerEscapes, start: k.start, end: x.end})
-	k.start = x.start
-	if isText[b] {
-		k.strange = max(0, k.strange-1)
-	} else {
-		k.strange += 4
-	}
+	return byte(k.acc >> k.bits), true
 }
 
 // maxStrange is how strange a reading may get before it is dropped; another sample can open it again.
 const maxStrange = 40
 
-func (r *runs) feed(v *view, x symbol) {
+// feed gives v.buf[from:to], which are of the run, to each reading.
+func (r *runs) feed(v *view, from, to int) {
 	kept := r.kids[:0]
 	for _, k := range r.kids {
-		if k.encoding.value[x.c] == noValue {
+		if k.read(v, from, to) {
+			kept = append(kept, k)
+		} else {
 			r.close(k)
-			continue
 		}
-		if k.push(x); k.strange > maxStrange {
-			if k.view.idle() {
-				r.close(k)
-				continue
-			}
-			k.strange = 0
-		}
-		kept = append(kept, k)
 	}
 	r.kids = kept
 }
 
+// read decodes v.buf[from:to] and reports whether the reading goes on.
+func (k *kid) read(v *view, from, to int) bool {
+	w := k.view
+	for i := from; i < to; i++ {
+		if k.bits == 0 && k.encoding.bits == 6 && w.pending == 0 {
+			for ; i+4 <= to && k.group(v, i); i += 4 {
+			}
+			if i == to {
+				break
+			}
+		}
+		c, o := v.buf[i], &v.origins[i]
+		if k.encoding.value[c] == noValue {
+			return false
+		}
+		b, ok := k.push(c, o.start)
+		if !ok {
+			continue
+		}
+		if w.pending == 0 && !mayEscape[b] {
+			w.buf = append(w.buf, b)
+			w.origins = append(w.origins, origin{k.start, width(k.start, o.end()), o.undone<<outerEscapes | w.dropped})
+			w.dropped = 0
+		} else {
+			w.push(symbol{c: b, undone: o.undone << outerEscapes, start: k.start, end: o.end()})
+		}
+		k.start = o.start
+		if isText[b] {
+			k.strange = max(0, k.strange-1)
+			continue
+		}
+		if k.strange += 4; b == 0 { // every other one of UTF-16 is
+			k.strange -= 3
+		}
+		if k.strange > maxStrange {
+			if w.idle() {
+				return false
+			}
+			k.strange = 0
+		}
+	}
+	w.mayWork()
+	return true
+}
+
+// plain is text that needs no look for escapes.
+var plain = func() (c class) {
+	for b := range c {
+		c[b] = isText[b] && !mayEscape[b]
+	}
+	return c
+}()
+
+// group decodes the four characters of base64 at v.buf[i], if they stand for three bytes of plain text. It is the short
+// way of read for what comes most.
+func (k *kid) group(v *view, i int) bool {
+	chars, o := v.buf[i:i+4], v.origins[i:i+4]
+	value := &k.encoding.value
+	v0, v1, v2, v3 := value[chars[0]], value[chars[1]], value[chars[2]], value[chars[3]]
+	if (v0|v1|v2|v3)&0x80 != 0 {
+		return false
+	}
+	b0, b1, b2 := v0<<2|v1>>4, v1<<4|v2>>2, v2<<6|v3
+	if !plain[b0] || !plain[b1] || !plain[b2] {
+		return false
+	}
+	w := k.view
+	w.buf = append(w.buf, b0, b1, b2)
+	w.origins = append(w.origins,
+		origin{o[0].start, width(o[0].start, o[1].end()), o[1].undone<<outerEscapes | w.dropped},
+		origin{o[1].start, width(o[1].start, o[2].end()), o[2].undone << outerEscapes},
+		origin{o[2].start, width(o[2].start, o[3].end()), o[3].undone << outerEscapes})
+	w.dropped = 0
+	k.start = o[3].start
+	k.strange = max(0, k.strange-3)
+	return true
+}
+
 func (r *runs) close(k *kid) {
 	k.view.finish()
-	r.spare = append(r.spare, k.view)
+	r.spare = append(r.spare, k)
 }
 
 // end says that the run has ended.
-func (r *runs) end(v *view) {
+func (r *runs) end() {
 	for _, k := range r.kids {
 		r.close(k)
 	}
@@ -234,19 +356,18 @@ func (r *runs) end(v *view) {
 }
 
 // drop forgets the run.
-func (r *runs) drop(v *view) {
-	for _, k := range r.kids {
-		r.spare = append(r.spare, k.view)
-	}
+func (r *runs) drop() {
+	r.spare = append(r.spare, r.kids...)
 	r.kids = r.kids[:0]
 	r.n, r.line, r.wrapped = 0, 0, false
 }
 
 // held is the offset of the first byte of the run that may still be decoded, or of what is open in its readings.
-func (r *runs) held() int64 {
+func (r *runs) held(v *view) int64 {
 	least := int64(1<<63 - 1)
 	if r.n > 0 {
-		least = r.last[max(0, r.n-backUp)%len(r.last)].start
+		last := r.last(v, len(v.buf))
+		least = last[max(0, backUp-r.n)].start
 	}
 	for _, k := range r.kids {
 		least = min(least, k.view.held())

@@ -61,18 +61,18 @@ func (m maker) pem(label string) string {
 	return b.String()
 }
 
-// secret is a made-up credential in its place.
-type secret struct {
+// planted is a made-up credential in its place.
+type planted struct {
 	rule  string
 	text  string // what is scanned: value, with the keyword that the rule needs
 	value string // what the finding must cover; "" where it is only the beginning of text
 }
 
 // secrets makes one of each kind that the built-in rules know.
-func (m maker) secrets() []secret {
-	same := func(rule, value string) secret { return secret{rule, value, value} }
+func (m maker) secrets() []planted {
+	same := func(rule, value string) planted { return planted{rule, value, value} }
 	awsSecret := m.text("abcdefghij", 4) + m.text("ABCDEFGHIJ", 4) + m.text("0123456789", 4) + m.text(stdChars, 28)
-	all := []secret{
+	all := []planted{
 		same("github-token", m.github()),
 		same("github-installation-token", "ghs_"+m.text(digitChars, 7)+"_"+m.jwt(`{"alg":"RS256","typ":"JWT"}`, 90)),
 		same("github-fine-grained-token", "github_pat_"+m.text(alnumChars, 22)+"_"+m.text(alnumChars, 59)),
@@ -101,15 +101,15 @@ func (m maker) secrets() []secret {
 	}
 	for _, label := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"} {
 		key := m.pem(label)
-		all = append(all, secret{"private-key", key, ""})
-		all = append(all, secret{"private-key", strings.ReplaceAll(key, "\n", `\n`), ""})
-		all = append(all, secret{"private-key", strings.ReplaceAll(key, "\n", "%0A"), ""})
+		all = append(all, planted{"private-key", key, ""})
+		all = append(all, planted{"private-key", strings.ReplaceAll(key, "\n", `\n`), ""})
+		all = append(all, planted{"private-key", strings.ReplaceAll(key, "\n", "%0A"), ""})
 	}
 	begin := "-----" + "BEGIN "
 	all = append(all,
-		secret{"private-key", begin + "PGP PRIVATE KEY BLOCK-----\n\nlQOY" + m.text(stdChars, 60) + "\n", ""},
-		secret{"private-key", begin + "PGP PRIVATE KEY BLOCK-----\r\nComment: mine\r\n", ""},
-		secret{"private-key", begin + "RSA PRIVATE KEY-----\\nProc-Type: 4,ENCRYPTED\\n", ""},
+		planted{"private-key", begin + "PGP PRIVATE KEY BLOCK-----\n\nlQOY" + m.text(stdChars, 60) + "\n", ""},
+		planted{"private-key", begin + "PGP PRIVATE KEY BLOCK-----\r\nComment: mine\r\n", ""},
+		planted{"private-key", begin + "RSA PRIVATE KEY-----\\nProc-Type: 4,ENCRYPTED\\n", ""},
 	)
 	return append(all, m.others()...)
 }

@@ -4,11 +4,15 @@ import "unicode/utf8"
 
 // cue is a place in the raw stream at which something may be encoded: what is to be decoded begins at from, and is known
 // to be worth it once at has been read. Both are indices into the window.
-type cue struct{ from, at int }
+type cue struct {
+	from, at int
+	escape   bool // an escape begins before at
+	silent   bool // there is a silent one between
+}
 
 const (
-	// cueBack is how far before an escape the decoding begins: behind a keyword's begin.
-	cueBack = 8
+	// cueBack is how far before an escape the decoding begins: before a keyword's begin, and what of a value may stand before that.
+	cueBack = 88
 	// cueRun is how many bytes of an encoded run before its sample, or before an escape in it, are decoded.
 	cueRun = 48
 	// cueReach is how far behind a cue the decoding goes on at least: two samples of a run.
@@ -18,10 +22,12 @@ const (
 // sniffer looks for cues: for escapes that may hide a keyword, and for runs that decode to text. It is what undoing
 // encodings costs where there are none.
 type sniffer struct {
-	pos  int    // it has read the window up to here
-	n    int    // characters of the current run of runChar; 0: there is none
-	due  int    // how many there are at the next sample
-	high uint64 // traits of the last characters
+	pos    int    // it has read the window up to here
+	n      int    // characters of the current run of runChar; 0: there is none
+	due    int    // how many there are at the next sample
+	textTo int    // how many there were at the last sample, if that was text
+	high   uint64 // traits of the last characters
+	silent int    // where the last escape was that is no cue, but is undone where there is one behind it
 
 	wrapAt  int  // where the last line of a wrapped run began
 	line    int  // characters of the run until there
@@ -53,9 +59,13 @@ func (s *sniffer) seek(win []byte, eof bool) {
 		pos++
 		if n == sampleChars || n > sampleChars && n == s.due {
 			s.due = n + sampleStep
-			if couldBeText(high, win[:pos]) && text(win, pos, n) {
+			// Where the sample before was text, what costs little is enough.
+			if couldBeText(high, win[:pos]) && (s.textTo == n-sampleStep && n > sampleChars || text(win, pos, n)) {
+				s.textTo = n
 				s.pos, s.n = pos, n
-				s.cues = append(s.cues, cue{s.back(), pos})
+				s.cues = append(s.cues, cue{from: s.back(), at: pos})
+			} else {
+				s.textTo = 0
 			}
 		}
 	}
@@ -80,8 +90,10 @@ func (s *sniffer) special(win []byte, eof bool) bool {
 		if more && !eof {
 			return false
 		}
-		if hides {
-			s.cues = append(s.cues, cue{max(0, min(s.pos-cueBack, s.back())), s.pos + 1})
+		if from := max(0, min(s.pos-cueBack, s.back())); hides {
+			s.cues = append(s.cues, cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
+		} else if c == 0 || folds(win[s.pos:]) {
+			s.silent = s.pos
 		}
 	}
 	s.pos++
@@ -131,6 +143,7 @@ func (s *sniffer) held(end int) int {
 func (s *sniffer) slide(n int) {
 	s.pos -= n
 	s.wrapAt -= n
+	s.silent -= n
 	for i := range s.cues {
 		s.cues[i].from -= n
 		s.cues[i].at -= n
@@ -154,7 +167,7 @@ var traits = func() (t [256]uint64) {
 	for c := range t {
 		v := uint64(runChar[c])
 		switch {
-		case cueLead[c] || c == '\n' || c == '\r':
+		case mayEscape[c] || c == '\n' || c == '\r':
 			t[c] = special
 		case v != noValue:
 			t[c] = inRun | v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
@@ -220,15 +233,15 @@ func text(win []byte, end, n int) bool {
 	return false
 }
 
-// cueLead are the bytes that the escapes which can hide a keyword begin with. Of other scripts only those are here that
-// have look-alikes of ASCII.
-var cueLead = func() (c class) {
-	c['%'], c['\\'], c['&'] = true, true, true
-	for _, b := range []int{0xC2, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD8, 0xE1, 0xE2, 0xEA, 0xEF, 0xF0, 0xF3} {
-		c[b] = true
+// folds reports whether b begins with a character that looks like one of ASCII.
+func folds(b []byte) bool {
+	if b[0] < utf8.RuneSelf {
+		return false
 	}
-	return c
-}()
+	r, _ := utf8.DecodeRune(b)
+	_, ok := foldRune(r)
+	return ok
+}
 
 // tokenChar is what a credential's characters are made of, mostly.
 var tokenChar = union(base64URL, set("."))
@@ -253,6 +266,12 @@ func hides(win []byte, at int) (yes, more bool) {
 	case '&':
 		u, more := entity(rest[:min(len(rest), maxEscape)])
 		return u.taken > 0, more && len(rest) < maxEscape
+	}
+	if rest[0] == 0 { // UTF-16 has one behind each character of ASCII, or before
+		if at == 0 || !tokenChar[win[at-1]] {
+			return false, false
+		}
+		return len(rest) > 1 && tokenChar[rest[1]], len(rest) == 1
 	}
 	if !utf8.FullRune(rest) {
 		return false, true

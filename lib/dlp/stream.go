@@ -5,16 +5,21 @@ import (
 	"slices"
 )
 
-// MaxHeld is how many bytes a match can take, and so the most that a [Stream] holds back.
-const MaxHeld = 16 << 10
+const (
+	// MaxMatch is how many bytes of the stream a match can take.
+	MaxMatch = 16 << 10
+	// MaxHeld is the most that a [Stream] holds back: a match, before it one in decoded text, and what the views may have
+	// in hand beside it.
+	MaxHeld = 2*MaxMatch + 8<<10
+)
 
 // lookBehind is how much of the window is kept before what is held: for precededBy, and for the begin of what an escape
 // that comes next may hide.
-const lookBehind = cueRun + escapeLen + blockBefore
+const lookBehind = cueBack + escapeLen + blockBefore
 
-// window is the size of a Stream's memory: what may be held, what is looked at before it, and as much room for new
-// bytes, so that moving the held bytes to the front stays a small part of the work.
-const window = 2*MaxHeld + lookBehind
+// window is the size of a Stream's memory: what may be held, what is looked at before it, and room for new bytes, so that
+// moving the held bytes to the front stays a small part of the work.
+const window = MaxHeld + MaxMatch + lookBehind
 
 // keptFindings bounds the memory for findings that a Stream keeps over Reset.
 const keptFindings = 64
@@ -30,10 +35,13 @@ type Stream struct {
 
 	// view is the stream with its escapes and encodings undone, where there are any. It follows the engine and the
 	// sniffer, so that what it is given depends on the bytes alone.
-	view   *view
-	active bool
-	viewed int // the window is in view up to here
-	until  int // and will be up to here
+	view     *view
+	probe    engine // tells what was held at a cue
+	undone   [cueBack]byte
+	undoneAt [cueBack]int
+	active   bool
+	viewed   int // the window is in view up to here
+	until    int // and will be up to here
 
 	queued  []Finding // not yet known to be the first at their place
 	found   []Finding // what the last call returned
@@ -46,7 +54,8 @@ type Stream struct {
 //
 // clean is how many bytes, counted from the start of the stream, may be released: none of them is part of a finding or
 // of anything that could still become one. It never decreases, and after the first finding it stays at its Start: a
-// caller that refuses needs to look at nothing else. At most [MaxHeld] bytes are held while nothing was found.
+// caller that refuses needs to look at nothing else. At most [MaxHeld] bytes are held while nothing was found: those of
+// candidates that are open, and otherwise a few.
 //
 // found are the findings that these bytes decided, ascending, not overlapping; valid until the next call on s.
 func (s *Stream) Scan(p []byte) (clean int64, found []Finding) {
@@ -54,7 +63,9 @@ func (s *Stream) Scan(p []byte) (clean int64, found []Finding) {
 	s.fed += int64(len(p))
 	for len(p) > 0 {
 		if len(s.buf) == cap(s.buf) {
-			s.slide()
+			if s.slide(); len(s.buf) == cap(s.buf) {
+				panic("dlp: a match holds more than a window has room for") // rather than wait for ever
+			}
 		}
 		n := copy(s.buf[len(s.buf):cap(s.buf)], p)
 		s.buf, p = s.buf[:len(s.buf)+n], p[n:]
@@ -98,11 +109,14 @@ func (s *Stream) Reset() {
 		*list = (*list)[:0]
 	}
 	s.engine.reset()
-	s.sniff = sniffer{cues: s.sniff.cues[:0]}
+	s.sniff = sniffer{cues: s.sniff.cues[:0], silent: -1}
 	s.view.begin(nil)
 	s.active, s.viewed, s.until = false, 0, 0
 	s.buf, s.fed, s.end, s.first, s.settled = s.buf[:0], 0, 0, -1, 0
 }
+
+// Release gives the memory of s to streams to come. Neither s nor what it returned may be used afterwards. It need not be called.
+func (s *Stream) Release() { s.engine.rules.idle.Put(s) }
 
 func (s *Stream) depth() int { return s.engine.rules.depth }
 
@@ -145,9 +159,9 @@ func (s *Stream) look(eof bool) {
 			cues = cues[1:]
 		}
 		stop := min(s.until, limit)
-		for ; s.viewed < stop; s.viewed++ {
-			at := s.engine.base + int64(s.viewed)
-			s.view.push(symbol{c: s.buf[s.viewed], start: at, end: at + 1})
+		if s.viewed < stop {
+			s.view.feed(s.buf[s.viewed:stop], s.engine.base+int64(s.viewed))
+			s.viewed = stop
 		}
 		if s.until > limit {
 			break
@@ -164,6 +178,9 @@ func (s *Stream) look(eof bool) {
 
 // activate begins to view the window at a cue.
 func (s *Stream) activate(c cue) {
+	if c.escape {
+		c.from = s.behind(c)
+	}
 	var context [escapeLen]symbol
 	n := min(escapeLen, c.from)
 	for i := range n {
@@ -174,13 +191,66 @@ func (s *Stream) activate(c cue) {
 	s.active, s.viewed, s.until = true, c.from, c.at+cueReach
 }
 
+// behind returns where viewing for the escape at a cue begins: at what was held when the escape came. What is before that may
+// have been released.
+func (s *Stream) behind(c cue) int {
+	lead := c.at - 1
+	for at := max(c.from, lead-maxEscape); at < lead; at++ {
+		if _, more := unescape(s.buf[at:lead]); more { // an escape that is in an escape itself
+			lead = at
+			break
+		}
+	}
+	from := s.probe.heldFrom(s.buf[:lead], c.from)
+	if c.silent {
+		from = min(from, s.undoneFrom(c.from, lead))
+	}
+	return from
+}
+
+// undoneFrom returns what held would for the window's bytes [from, to) if their escapes were undone.
+func (s *Stream) undoneFrom(from, to int) int {
+	text, at := s.undone[:to-from], s.undoneAt[:to-from]
+	for i := range text {
+		text[i], at[i] = s.buf[from+i], from+i
+	}
+	for range escapeDepth {
+		n := 0
+		for i := 0; i < len(text); {
+			u, more := unescape(text[i:min(len(text), i+maxEscape)])
+			if more {
+				to = at[i]
+				break
+			}
+			if u.taken == 0 {
+				text[n], at[n] = text[i], at[i]
+				i, n = i+1, n+1
+				continue
+			}
+			for _, c := range u.bytes[:u.n] {
+				text[n], at[n] = c, at[i]
+				n++
+			}
+			i += u.taken
+		}
+		text, at = text[:n], at[:n]
+	}
+	if n := s.probe.heldFrom(text, 0); n < len(text) {
+		return at[n]
+	}
+	return to
+}
+
 // held returns the index of the first byte that may still be part of a finding to come.
 func (s *Stream) held() int {
-	at := s.engine.held()
+	at := s.engine.held(s.buf)
 	if s.depth() <= 0 {
 		return at
 	}
 	at = min(at, s.sniff.held(len(s.buf)))
+	if from := max(0, len(s.buf)-cueBack); s.sniff.silent >= from {
+		at = min(at, s.undoneFrom(from, len(s.buf)))
+	}
 	for _, c := range s.sniff.cues {
 		at = min(at, c.from)
 	}
@@ -205,13 +275,16 @@ func (s *Stream) emit() {
 		return
 	}
 	slices.SortFunc(s.queued, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), compareBool(a.general, b.general), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Encoding, b.Encoding))
 	})
 	n := 0
 	for ; n < len(s.queued) && s.queued[n].Start < s.settled; n++ {
 		f := s.queued[n]
 		if f.Start < s.end {
-			continue
+			if !f.covers || f.End <= s.end {
+				continue
+			}
+			f.Start = s.end // what is known is covered to its end
 		}
 		s.found, s.end = append(s.found, f), f.End
 		if s.first < 0 {
@@ -219,6 +292,16 @@ func (s *Stream) emit() {
 		}
 	}
 	s.queued = s.queued[:copy(s.queued, s.queued[n:])]
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // slide drops what is settled from the front of the window, but for the bytes that may be asked for.

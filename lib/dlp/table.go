@@ -10,100 +10,73 @@ import (
 type row struct {
 	name     string
 	what     string
-	prefixes string // separated by |
-	body     string // in notation, what follows the prefix
+	prefixes string // separated by |; with a class in front where the mark of a form is amid it: <a>{76}AZDO
+	body     string // forms in notation, separated by |: what follows the prefix
 	source   string
 
 	structure string                  // what check looks for; empty with a nil check
 	check     func(match []byte) bool // beyond what every row is checked for
 }
 
-// assignment is a rule for a credential that only the name before it gives away: DATADOG_API_KEY=….
-type assignment struct {
-	name   string
-	what   string
-	names  string // separated by |, in lower case; matched in any case, with _, - or nothing between words
-	body   string
-	source string
-
-	structure string
-	check     func(value []byte) bool
-}
-
-// rules of rows are words of their own: neither letter nor digit before them, nor more of the body's last class behind.
+// fromRows makes the rules of a table. They match words of their own: neither letter nor digit before them, nor more of the body's last class behind.
 // Their bodies are as varied as random text of that length is at least, and no placeholder.
 func fromRows(rows []row) []Rule {
 	rules := make([]Rule, len(rows))
 	for i, r := range rows {
-		steps := notation(r.body)
-		kinds := kindsOf(steps)
+		kinds := kindsOf(notation(first(r.body)))
 		prefixes := strings.Split(r.prefixes, "|")
 		rules[i] = Rule{
 			Name:    r.name,
-			Matches: fmt.Sprintf("%s: %s and %s", r.what, strings.Join(prefixes, " or "), r.body),
+			Matches: fmt.Sprintf("%s: %s and %s", r.what, strings.Join(prefixes, " or "), strings.ReplaceAll(r.body, "|", " or ")),
 			Source:  r.source,
 			Check:   checkLine(kinds, r.structure),
 		}
 		for _, prefix := range prefixes {
-			p := pattern{keywords: []string{prefix}, steps: steps, after: union(alnum, steps[len(steps)-1].class)}
-			if alnum[prefix[0]] {
-				p.before = alnum
+			behind, prefix := tailOf(prefix)
+			for form := range strings.SplitSeq(r.body, "|") {
+				steps := notation(form)
+				kinds := kinds
+				if behind != nil { // most of what varies stands before the mark
+					kinds = min((steps[0].min+1)/2, 3)
+					if len(steps) > 1 && steps[1].min > 0 { // =
+						kinds++
+					}
+				}
+				p := pattern{keywords: []string{prefix}, behind: behind, steps: steps, after: behindRow(steps[len(steps)-1].class), joins: joiningOf(prefix, steps)}
+				if behind == nil && alnum[prefix[0]] {
+					p.before = alnum
+				}
+				p.check = all(func(m []byte) bool {
+					body := m[len(prefix):]
+					return varied(body, kinds) && !placeholder(body) && (r.check == nil || r.check(m))
+				})
+				rules[i].patterns = append(rules[i].patterns, p)
 			}
-			p.check = all(func(m []byte) bool {
-				body := m[len(prefix):]
-				return varied(body, kinds) && !placeholder(body) && (r.check == nil || r.check(m))
-			})
-			rules[i].patterns = append(rules[i].patterns, p)
 		}
 	}
 	return rules
 }
 
-// assigned is what may stand between a name and its value, in the languages that agents write.
-var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|")
-
-func fromAssignments(table []assignment) []Rule {
-	rules := make([]Rule, len(table))
-	for i, a := range table {
-		steps := notation(a.body)
-		kinds := kindsOf(steps)
-		shortest := 0
-		for _, s := range steps {
-			shortest += s.min
-		}
-		rules[i] = Rule{
-			Name:    a.name,
-			Matches: fmt.Sprintf("%s: %s after %s", a.what, a.body, strings.ReplaceAll(a.names, "|", " or ")),
-			Source:  a.source,
-			Check:   checkLine(kinds, a.structure),
-		}
-		var keywords []string
-		for _, name := range strings.Split(a.names, "|") {
-			keywords = append(keywords, name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "_", ""))
-		}
-		rules[i].patterns = []pattern{{
-			keywords: unique(keywords),
-			fold:     true,
-			steps:    seq(run(assigned, 1, 24), steps),
-			after:    union(alnum, steps[len(steps)-1].class),
-			check: func(m []byte) (int, int, bool) {
-				from := valueStart(m, shortest)
-				v := m[from:]
-				return from, len(m), varied(v, kinds) && !placeholder(v) && (a.check == nil || a.check(v))
-			},
-		}}
-	}
-	return rules
+// behindRow is what may not follow a form that ends in last. A path goes on with a slash, and a name of a parameter with =.
+func behindRow(last *class) *class {
+	after := *union(alnum, last)
+	after['/'], after['='] = false, false
+	return &after
 }
 
-// valueStart returns where the value of an assignment begins: behind the last byte that can stand between, seen from
-// where the value is at its shortest.
-func valueStart(match []byte, shortest int) int {
-	at := len(match) - shortest
-	for at > 0 && !assigned[match[at-1]] {
-		at--
+// tailOf splits a prefix of a table into what must precede the mark and the mark.
+func tailOf(prefix string) (*tail, string) {
+	if prefix[0] != '<' && prefix[0] != '[' {
+		return nil, prefix
 	}
-	return at
+	end := strings.IndexByte(prefix, '}') + 1
+	s := notation(prefix[:end])[0]
+	return &tail{class: s.class, min: s.min, max: s.max}, prefix[end:]
+}
+
+func first(forms string) string {
+	form, _, _ := strings.Cut(forms, "|")
+	return form
 }
 
 func checkLine(kinds int, structure string) string {

@@ -1,6 +1,9 @@
 package dlp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // symbol is a byte of a view and where it comes from.
 type symbol struct {
@@ -23,16 +26,27 @@ type view struct {
 	stages  [escapeDepth]stage
 	pending int     // symbols in stages
 	dropped escapes // what was undone to nothing since the last byte
+	begun   int64   // where that begins in the raw stream, if there is no byte yet
 
 	engine   engine
 	searched int // bytes of buf that the engine was given
+	ran      int // and runs
 	buf      []byte
-	start    []int64 // of each byte of buf
-	width    []uint16
-	undone   []escapes
+	origins  []origin // of each byte of buf
 
 	runs runs
 }
+
+// origin is where a byte of a view comes from, and what was undone to see it.
+type origin struct {
+	start  int64 // in the raw stream
+	width  uint16
+	undone escapes
+}
+
+func width(start, end int64) uint16 { return uint16(min(end-start, 1<<16-1)) }
+
+func (o *origin) end() int64 { return o.start + int64(o.width) }
 
 // stage holds what may be the begin of an escape.
 type stage struct {
@@ -52,13 +66,61 @@ func (v *view) begin(context []symbol) {
 	for i := range v.stages {
 		v.stages[i].n = 0
 	}
-	v.runs.drop(v)
+	v.runs.drop()
 	v.engine.reset()
-	v.buf, v.start, v.width, v.undone = v.buf[:0], v.start[:0], v.width[:0], v.undone[:0]
+	v.buf, v.origins = v.buf[:0], v.origins[:0]
 	for _, x := range context {
 		v.append(x)
 	}
-	v.engine.pos, v.engine.block, v.searched = len(v.buf), len(v.buf), len(v.buf)
+	v.engine.skip(len(v.buf))
+	v.searched, v.ran = len(v.buf), len(v.buf)
+}
+
+// feed takes the next bytes of v's source, which is the raw stream; they are at its offset at.
+func (v *view) feed(b []byte, at int64) {
+	for len(b) > 0 {
+		n := 0
+		if v.pending == 0 {
+			for n < min(len(b), workEvery) && !mayEscape[b[n]] {
+				n++
+			}
+		}
+		if n == 0 && v.pending == 0 && v.percent(b, at) {
+			b, at = b[3:], at+3
+			v.mayWork()
+			continue
+		}
+		if n == 0 {
+			v.push(symbol{c: b[0], start: at, end: at + 1})
+			b, at = b[1:], at+1
+			continue
+		}
+		v.buf = append(v.buf, b[:n]...)
+		from := len(v.origins)
+		v.origins = slices.Grow(v.origins, n)[:from+n]
+		for i := range v.origins[from:] {
+			v.origins[from+i] = origin{start: at + int64(i), width: 1}
+		}
+		v.origins[from].undone, v.dropped = v.dropped, 0
+		b, at = b[n:], at+int64(n)
+		v.mayWork()
+	}
+}
+
+// percent undoes the percent escape that b begins with, if what it stands for begins no other. It is the short way of push
+// for what comes most.
+func (v *view) percent(b []byte, at int64) bool {
+	if len(b) < 3 || b[0] != '%' || !isHex(b[1]) || !isHex(b[2]) {
+		return false
+	}
+	c := unhex(b[1])<<4 | unhex(b[2])
+	if mayEscape[c] {
+		return false
+	}
+	v.buf = append(v.buf, c)
+	v.origins = append(v.origins, origin{at, 3, percent | v.dropped})
+	v.dropped = 0
+	return true
 }
 
 // push takes the next byte of v's source.
@@ -95,11 +157,11 @@ func (v *view) settle(i int, eof bool) {
 			text[j] = st.symbols[j].c
 		}
 		u, more := unescape(text[:st.n])
-		if more && !eof && st.n < maxEscape {
+		first := st.symbols[0]
+		if more && !eof && st.n < maxEscape && st.symbols[st.n-1].end-first.start <= maxMargin {
 			return
 		}
-		first := st.symbols[0]
-		if u.taken == 0 {
+		if u.taken == 0 || u.n == 0 && v.silent(first.start) {
 			st.drop(1)
 			v.pending--
 			v.stage(i+1, first)
@@ -121,48 +183,71 @@ func (v *view) settle(i int, eof bool) {
 	}
 }
 
+// silent reports whether nothing has come out of v for so long that what is at the offset at must.
+func (v *view) silent(at int64) bool {
+	if n := len(v.origins); n > 0 {
+		return at-v.origins[n-1].end() > maxMargin
+	}
+	if v.dropped == 0 {
+		v.begun = at
+	}
+	return at-v.begun > maxMargin
+}
+
 // out takes the next byte of v itself.
 func (v *view) out(x symbol) {
 	v.append(x)
-	v.runs.push(v, x)
-	if len(v.buf)-v.searched >= 512 {
+	v.mayWork()
+}
+
+// workEvery is how many bytes v collects before it works on them.
+const workEvery = 512
+
+func (v *view) mayWork() {
+	if len(v.buf)-v.searched >= workEvery {
 		v.work(false)
 	}
 }
 
 func (v *view) append(x symbol) {
 	v.buf = append(v.buf, x.c)
-	v.start = append(v.start, x.start)
-	v.width = append(v.width, uint16(min(x.end-x.start, 1<<16-1)))
-	v.undone = append(v.undone, x.undone|v.dropped)
+	v.origins = append(v.origins, origin{x.start, width(x.start, x.end), x.undone | v.dropped})
 	v.dropped = 0
 }
 
 // work searches what has come since it did so last.
 func (v *view) work(eof bool) {
+	v.decode()
 	e := &v.engine
 	e.found = e.found[:0]
-	e.start = v.start
+	e.origins = v.origins
 	e.run(v.buf, eof)
 	for _, f := range e.found {
 		from, last := int(f.Start-e.base), int(f.End-e.base)-1
 		var undone escapes
-		for _, u := range v.undone[from : last+1] {
-			undone |= u
+		for _, o := range v.origins[from : last+1] {
+			undone |= o.undone
 		}
-		f.Start, f.End = v.start[from], v.start[last]+int64(v.width[last])
-		f.Encoding = chainOf(v.chain, v.encoding, undone)
+		f.Start, f.End = v.origins[from].start, v.origins[last].end()
+		f.Encoding = joinNames(chainOf(v.chain, v.encoding, undone), f.Encoding)
 		v.s.queue(f)
 	}
 	// Keep what may be asked for again.
-	if n := e.held() - lookBehind; n >= 4096 && n >= len(v.buf)/2 {
+	if n := e.held(v.buf) - lookBehind; n >= 4096 && n >= len(v.buf)/2 {
 		v.buf = v.buf[:copy(v.buf, v.buf[n:])]
-		v.start = v.start[:copy(v.start, v.start[n:])]
-		v.width = v.width[:copy(v.width, v.width[n:])]
-		v.undone = v.undone[:copy(v.undone, v.undone[n:])]
+		v.origins = v.origins[:copy(v.origins, v.origins[n:])]
+		v.ran -= n
 		e.slide(n)
+		e.origins = v.origins
 	}
 	v.searched = len(v.buf)
+}
+
+// decode gives what has come since it did so last to runs.
+func (v *view) decode() {
+	from := v.ran
+	v.ran = len(v.buf)
+	v.runs.read(v, from)
 }
 
 // finish says that nothing follows.
@@ -170,34 +255,35 @@ func (v *view) finish() {
 	for i := range v.stages {
 		v.settle(i, true)
 	}
-	v.runs.end(v)
+	v.decode()
+	v.runs.end()
 	v.work(true)
-	v.engine.state, v.engine.pos, v.engine.open = 0, len(v.buf), false
-	v.engine.block = len(v.buf)
+	v.engine.skip(len(v.buf))
 }
 
 // idle reports whether nothing in v is waiting for more. It searches first.
 func (v *view) idle() bool {
+	v.decode()
 	if v.pending > 0 || len(v.runs.kids) > 0 {
 		return false
 	}
 	v.work(false)
-	return !v.engine.open
+	return !v.engine.waits(v.buf)
 }
 
 // held returns the offset in the raw stream of the first byte that may still belong to a finding of v to come.
 func (v *view) held() int64 {
 	v.work(false)
 	least := int64(1<<63 - 1)
-	if at := v.engine.held(); at < len(v.buf) {
-		least = v.start[at]
+	if at := v.engine.held(v.buf); at < len(v.buf) {
+		least = v.origins[at].start
 	}
 	for i := range v.stages {
 		if st := &v.stages[i]; st.n > 0 {
 			least = min(least, st.symbols[0].start)
 		}
 	}
-	return min(least, v.runs.held())
+	return min(least, v.runs.held(v))
 }
 
 // chainUpTo names what was undone to see v, but for single escapes.
@@ -205,13 +291,10 @@ func (v *view) chainUpTo() string { return chainOf(v.chain, v.encoding, 0) }
 
 // chainOf names what was undone, the outermost first: base64>json.
 func chainOf(chain, encoding string, undone escapes) string {
-	var names []string
-	if chain != "" {
-		names = append(names, chain)
-	}
-	names = append(names, (undone >> outerEscapes).names()...)
-	if encoding != "" {
-		names = append(names, encoding)
-	}
-	return strings.Join(append(names, undone.names()...), ">")
+	return joinNames(chain, joinNames((undone >> outerEscapes).names()...), encoding, joinNames(undone.names()...))
+}
+
+// joinNames joins the names that are not empty.
+func joinNames(names ...string) string {
+	return strings.Join(slices.DeleteFunc(names, func(s string) bool { return s == "" }), ">")
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // Marker is in every dummy token of every bottle: at the start of a refresh
-// token, and of the third part of a JWT. It is written in clear there, not
+// token, of what follows the prefix of one of Claude's tokens, and of the third
+// part of a JWT. It is written in clear there, not
 // inside base64, and consists of characters of the base64url alphabet.
 const Marker = "bottle-dummy-"
 
@@ -64,11 +65,22 @@ func NewSeed() []byte {
 // looks at the marker alone, so it is for scanners and messages: what a proxy
 // replaces is decided by [Codex.SHA256].
 func IsDummy(token string) bool {
-	if strings.HasPrefix(token, Marker) {
+	if _, ok := Unmarked(token); ok {
 		return true
 	}
 	parts := strings.Split(token, ".")
 	return len(parts) == 3 && strings.HasPrefix(parts[2], Marker)
+}
+
+// Unmarked returns what follows the marker in text that begins with one, or
+// with the prefix of one of Claude's tokens and one. ok is false for other text.
+func Unmarked(text string) (rest string, ok bool) {
+	for _, prefix := range append(claudePrefixes, "") {
+		if rest, ok := strings.CutPrefix(text, prefix+Marker); ok {
+			return rest, true
+		}
+	}
+	return "", false
 }
 
 // IsDummyLogin reports whether any token of the login is a dummy.
@@ -101,7 +113,7 @@ func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 	avoid.addToken(host.RefreshToken.Expose())
 	// What stands in every dummy, or in clear beside the tokens, tells nothing.
 	avoid.remove(Marker)
-	bare := draw(host, newStream(seed, 0), nil)
+	bare := draw(host, newStream("codex", seed, 0), nil)
 	bare.AccessToken, bare.IDToken, bare.RefreshToken = "", "", ""
 	avoid.remove(string(bare.JSON()))
 
@@ -109,7 +121,7 @@ func Mint(host *hostauth.Codex, seed []byte) (*Codex, error) {
 		if attempt == attempts {
 			avoid.removeExpiry(host.Expiry)
 		}
-		c := draw(host, newStream(seed, attempt), avoid)
+		c := draw(host, newStream("codex", seed, attempt), avoid)
 		if !avoid.meets(string(c.JSON())) {
 			return c, nil
 		}

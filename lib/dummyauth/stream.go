@@ -11,9 +11,10 @@ import (
 // same in every version of Go, which math/rand does not promise.
 type stream struct{ shake *sha3.SHAKE }
 
-func newStream(seed []byte, attempt int) stream {
+// The kind keeps the dummies of two logins of one bottle apart.
+func newStream(kind string, seed []byte, attempt int) stream {
 	s := stream{sha3.NewSHAKE256()}
-	s.shake.Write([]byte("bottle dummy codex 1\x00"))
+	s.shake.Write([]byte("bottle dummy " + kind + " 1\x00"))
 	s.shake.Write(binary.BigEndian.AppendUint32(nil, uint32(attempt)))
 	s.shake.Write(seed)
 	return s

@@ -103,7 +103,7 @@ func TestTheSearchIsNeeded(t *testing.T) {
 	met := 0
 	for n := range 30 {
 		host := parse(t, throwaway.Codex{Seed: fmt.Sprint(n)}.JSON())
-		if len(shared(host, string(draw(host, newStream(seed(fmt.Sprint(n)), 0), nil).JSON()))) > 0 {
+		if len(shared(host, string(draw(host, newStream("codex", seed(fmt.Sprint(n)), 0), nil).JSON()))) > 0 {
 			met++
 		}
 	}

@@ -2,77 +2,224 @@ package filter
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"bottle/lib/decode"
 	"bottle/lib/dlp"
 	"bottle/lib/forward"
+	"bottle/lib/redact"
 	"bottle/lib/refusal"
+	"bottle/lib/wsframe"
 )
 
-const (
-	// mostWhole is the largest plain body that is judged before its first byte
-	// leaves; larger ones, and ones of unknown length, flow behind the scanner.
-	mostWhole = 1 << 20
-	// mostCoded is the largest compressed body, as sent: it is always judged
-	// whole, since its bytes cannot be matched to what they decode to.
-	mostCoded = 16 << 20
-)
-
-// scanBody judges the body of req, or arranges for it to be judged while it
-// flows.
-func (f *Filter) scanBody(req *http.Request, x *forward.Exchange) error {
+// scanBody judges the body of the request, or arranges for it to be judged
+// while it flows.
+func (r *ruling) scanBody() error {
+	req := r.req
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil
 	}
 	coding := strings.Join(req.Header["Content-Encoding"], ", ")
 	if coding != "" && !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-		return f.judgeWhole(req, x, coding, mostCoded)
+		return r.judgeWhole(coding, r.filter.bounds.coded)
 	}
-	if req.ContentLength > 0 && req.ContentLength <= mostWhole {
-		return f.judgeWhole(req, x, "", mostWhole)
+	if whole := r.filter.bounds.whole; req.ContentLength > 0 && req.ContentLength <= whole {
+		return r.judgeWhole("", whole)
 	}
-	req.Body = &flowingBody{src: req.Body, req: req, x: x, filter: f, stream: f.rules().all.NewStream()}
+	p := place{where: "body", location: "body", part: body, flowing: true, offsets: true}
+	req.Body = &flowingBody{src: req.Body, r: r, flow: newFlow(r, p, r.bodyRules())}
 	return nil
 }
 
 // judgeWhole reads the body, judges it as sent and decoded, and puts the very
-// bytes back.
-func (f *Filter) judgeWhole(req *http.Request, x *forward.Exchange, coding string, most int64) error {
+// bytes back, or with placeholders in them.
+func (r *ruling) judgeWhole(coding string, most int64) error {
+	req := r.req
 	if req.ContentLength > most {
 		return tooLarge(most)
 	}
-	claim := f.held.claim(req.Context())
-	buf, err := readWhole(req, x, claim, most)
+	claim := r.filter.held.claim(req.Context())
+	data, err := r.judgeHeld(coding, most, claim)
 	if err != nil {
 		claim.close()
 		return err
 	}
-	claim.keep(int64(buf.Len()))
-	// As sent first: a header of gzip or a skippable frame of zstd carries bytes
-	// that no decoder shows.
-	if fs := f.rules().all.Scan(buf.Bytes()); fs != nil {
-		return found(fs[0], "body", "body")
-	}
-	if coding != "" {
-		if err := scanDecoded(f.rules().all, coding, buf.Bytes()); err != nil {
-			return err
-		}
-	}
-	if err := f.scanTrailer(req); err != nil {
-		return err
-	}
-	req.Body = &heldBody{src: bytes.NewReader(buf.Bytes()), claim: claim}
+	req.Body = &heldBody{src: bytes.NewReader(data), claim: claim}
 	return nil
 }
 
-// readWhole reads the body into memory that the claim covers, in bounded time.
-func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64) (*bytes.Buffer, error) {
+func (r *ruling) judgeHeld(coding string, most int64, claim *claim) ([]byte, error) {
+	req, rules := r.req, r.bodyRules()
+	arriving := &arriving{rules: rules, off: coding != ""}
+	defer arriving.close()
+	buf, err := readWhole(req, r.x, claim, most, arriving)
+	if err != nil {
+		return nil, err
+	}
+	sent := buf.Bytes()
+	claim.keep(int64(len(sent)))
+	p := r.bodyPlace(sent)
+	data := sent
+	if coding != "" {
+		data, err = r.judgeCoded(coding, sent, claim)
+	} else if fs, ferr := r.filter.judgeFindings(r, arriving.findings(sent), p); ferr != nil {
+		err = ferr
+	} else if fs != nil {
+		if !claim.grow(req.Context(), 3*int64(len(sent))) {
+			return nil, busy()
+		}
+		data, err = r.replaced(rules, sent, fs, p, notation(req, sent))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if coding == "" {
+		if err := r.scanQuoted(data); err != nil {
+			return nil, err
+		}
+	}
+	changed := !sameMemory(data, sent)
+	if err := r.scanTrailer(changed); err != nil {
+		return nil, err
+	}
+	if changed {
+		redigest(req.Header, data)
+		if req.ContentLength >= 0 { // it was announced
+			req.ContentLength = int64(len(data))
+			if req.Header["Content-Length"] != nil {
+				req.Header["Content-Length"] = []string{strconv.Itoa(len(data))}
+			}
+		}
+	}
+	claim.keep(int64(len(data)))
+	return data, nil
+}
+
+// sameMemory reports whether a is b itself.
+func sameMemory(a, b []byte) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// judgeCoded judges what sent decodes to and returns what is to be sent: the
+// same, or encoded again with placeholders in it.
+func (r *ruling) judgeCoded(coding string, sent []byte, claim *claim) ([]byte, error) {
+	rules := r.bodyRules()
+	asSent := place{where: "body", location: "body", part: body, offsets: true, coded: true}
+	p := place{where: "body", location: "body", part: body, offsets: true}
+	p.coding, p.locate = codingName(coding), r.locateDecoded(coding, sent, claim)
+	// As sent, too: a header of gzip or a skippable frame of zstd carries bytes
+	// that no decoder shows, and that encoding again leaves out.
+	besides := rules.Scan(sent)
+	if r.action == doBlock {
+		if _, err := r.filter.judgeFindings(r, besides, asSent); err != nil {
+			return nil, err
+		}
+	}
+	size, found, err := r.scanDecoded(rules, coding, sent, p)
+	asIs := err != nil && r.passesUndecoded(err)
+	if err != nil && !(asIs && (r.action != doRedact || !found)) {
+		return nil, err
+	}
+	if found { // mostly the same, which some codings leave readable
+		besides = nil
+	}
+	if besides, err = r.filter.judgeFindings(r, besides, asSent); err != nil {
+		return nil, err
+	}
+	replace := found && r.action == doRedact
+	if !replace && besides == nil {
+		if asIs {
+			r.x.Undecoded(string(refusal.UndecodableBody))
+		}
+		return sent, nil
+	}
+	if asIs {
+		return nil, r.cannot(besides[0], asSent)
+	}
+	// The decoded bytes, a copy to work on and the result.
+	need := int64(len(sent)) + 3*size
+	if need > r.filter.bounds.held {
+		return nil, refusal.New(refusal.BodyTooLarge, "the body holds a secret and is too large to replace it; remove it, or send the body in parts")
+	}
+	if !claim.grow(r.req.Context(), need) {
+		return nil, busy()
+	}
+	body, err := decode.Body(coding, bytes.NewReader(sent), r.filter.decodeLimits())
+	if err != nil {
+		return nil, undecodable(coding, err)
+	}
+	defer body.Close()
+	var decoded bytes.Buffer
+	decoded.Grow(int(size) + bytes.MinRead)
+	if _, err := decoded.ReadFrom(body); err != nil {
+		return nil, undecodable(coding, err)
+	}
+	text := decoded.Bytes()
+	if replace {
+		p.locate = r.bodyPlace(text).locate
+		all := rules.Scan(text)
+		if all == nil {
+			return nil, errors.New("what was found in the body is not found again")
+		}
+		fs, err := r.screen(all, p)
+		if err != nil {
+			return nil, err
+		}
+		if len(fs) == 0 && besides == nil {
+			return sent, nil
+		}
+		if len(fs) > 0 {
+			if text, err = r.replaced(rules, text, fs, p, notation(r.req, text)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	coded, err := decode.Encode(coding, text, sent)
+	if err != nil {
+		return nil, err
+	}
+	if besides != nil {
+		if (unlisted{r, rules}).Scan(coded) != nil {
+			return nil, r.cannot(besides[0], asSent)
+		}
+		r.record(besides, asSent)
+	}
+	return coded, nil
+}
+
+func (f *Filter) decodeLimits() decode.Limits { return decode.Limits{MaxBytes: f.bounds.decoded} }
+
+// notation returns how a text of the request's type takes a placeholder: types
+// that may count bytes in them keep their length.
+func notation(req *http.Request, text []byte) redact.Notation {
+	kind, _, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	switch {
+	case kind == "application/x-www-form-urlencoded":
+		return redact.Percent
+	case strings.HasPrefix(kind, "application/grpc"), strings.HasPrefix(kind, "application/connect"): // messages with their lengths
+		return redact.Fixed
+	case strings.HasPrefix(kind, "text/"), strings.HasSuffix(kind, "json"), strings.HasSuffix(kind, "xml"),
+		strings.HasSuffix(kind, "yaml"), strings.HasSuffix(kind, "javascript"), strings.HasSuffix(kind, "graphql"):
+		return redact.Plain
+	case kind == "" && json.Valid(text):
+		return redact.Plain
+	}
+	return redact.Fixed
+}
+
+// readWhole reads the body into memory that the claim covers, in bounded time. What has come is scanned meanwhile.
+func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64, scan *arriving) (*bytes.Buffer, error) {
 	if err := x.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
 		return nil, err
 	}
@@ -96,6 +243,7 @@ func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64)
 		if n > 0 && !claim.grow(req.Context(), int64(buf.Len())) {
 			return nil, busy()
 		}
+		scan.take(buf.Bytes())
 	}
 }
 
@@ -107,30 +255,57 @@ func tooLarge(most int64) error {
 	return refusal.New(refusal.BodyTooLarge, "a compressed body may have at most %d bytes; send it uncompressed or in parts", most)
 }
 
-func scanDecoded(rules *dlp.Rules, coding string, body []byte) error {
-	r, err := decode.Body(coding, bytes.NewReader(body), decode.Limits{})
+// mostReplaced bounds how many findings one body is rewritten for.
+const mostReplaced = 20_000
+
+// scanDecoded judges what sent decodes to, piece by piece, and returns its size
+// and whether there are findings. Those to be replaced are not yet recorded.
+func (r *ruling) scanDecoded(rules scanner, coding string, sent []byte, p place) (size int64, any bool, err error) {
+	body, err := decode.Body(coding, bytes.NewReader(sent), r.filter.decodeLimits())
 	if err != nil {
-		return undecodable(coding, err)
+		return 0, false, undecodable(coding, err)
 	}
-	defer r.Close()
-	stream := rules.NewStream()
+	defer body.Close()
+	p.tally = newTally(r)
+	defer func() {
+		if err == nil || malformed(err) {
+			p.tally.flush()
+		}
+	}()
+	count := 0
+	judge := func(fs []dlp.Finding) error {
+		any = any || len(fs) > 0
+		fs, err := r.filter.judgeFindings(r, fs, p)
+		if err != nil {
+			return err
+		}
+		if count += len(fs); count > mostReplaced {
+			return r.cannot(fs[0], p)
+		}
+		return nil
+	}
+	stream := rules.stream()
+	defer stream.Release()
 	chunk := make([]byte, 32<<10)
 	for {
-		n, err := r.Read(chunk)
-		if _, fs := stream.Scan(chunk[:n]); len(fs) > 0 {
-			return found(fs[0], "body", "body, "+codingName(coding))
+		n, err := body.Read(chunk)
+		size += int64(n)
+		_, fs := stream.Scan(chunk[:n])
+		if err := judge(fs); err != nil {
+			return 0, false, err
 		}
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return undecodable(coding, err)
+			if ferr := judge(stream.Finish()); ferr != nil { // as far as it goes
+				return 0, false, ferr
+			}
+			return size, any, undecodable(coding, err)
 		}
 	}
-	if fs := stream.Finish(); len(fs) > 0 {
-		return found(fs[0], "body", "body, "+codingName(coding))
-	}
-	return nil
+	err = judge(stream.Finish())
+	return size, any, err
 }
 
 // codingName returns the coding for a message, if it is a name at all.
@@ -146,22 +321,12 @@ func codingName(coding string) string {
 	return coding
 }
 
-func undecodable(coding string, err error) error {
-	var unsupported *decode.UnsupportedError
-	if errors.As(err, &unsupported) {
-		return refusal.New(refusal.UndecodableBody, "the filter cannot read Content-Encoding %s; send the body as gzip, deflate, zstd or uncompressed", codingName(coding)).Because(err)
-	}
-	return refusal.New(refusal.UndecodableBody, "the filter cannot decode the body as Content-Encoding %s; send it uncompressed", codingName(coding)).Because(err)
-}
-
 // flowingBody passes a body on as far as the scanner has cleared it. It holds
 // back no more than a match that is still possible needs.
 type flowingBody struct {
-	src    io.ReadCloser
-	req    *http.Request
-	x      *forward.Exchange
-	filter *Filter
-	stream *dlp.Stream
+	src  io.ReadCloser
+	r    *ruling
+	flow *flow
 
 	window []byte // read and not yet released
 	free   int64  // bytes of window that are cleared
@@ -171,7 +336,7 @@ type flowingBody struct {
 }
 
 // Read implements io.Reader. A finding ends the body with an error before any
-// byte of the secret is released.
+// byte of the secret is released, or is replaced.
 func (b *flowingBody) Read(p []byte) (int, error) {
 	for b.free == 0 {
 		if b.err != nil {
@@ -192,35 +357,48 @@ func (b *flowingBody) fill() {
 	}
 	n, err := b.src.Read(b.chunk)
 	if n > 0 {
-		clean, fs := b.stream.Scan(b.chunk[:n])
+		clean, patches, ferr := b.flow.scan(b.chunk[:n])
+		if ferr != nil {
+			b.cut(ferr)
+			return
+		}
 		// A fresh slice keeps the window from growing with the body.
 		window := make([]byte, 0, len(b.window)+n)
 		b.window = append(append(window, b.window...), b.chunk[:n]...)
+		b.apply(patches)
 		b.free = clean - b.gone
-		if len(fs) > 0 {
-			b.cut(found(fs[0], "body", "body"))
-			return
-		}
 	}
 	switch {
 	case err == io.EOF:
-		if fs := b.stream.Finish(); len(fs) > 0 {
-			b.cut(found(fs[0], "body", "body"))
+		patches, ferr := b.flow.finish()
+		if ferr == nil {
+			ferr = b.r.scanTrailer(b.flow.changed)
+		}
+		if ferr != nil {
+			b.cut(ferr)
 			return
 		}
-		if terr := b.filter.scanTrailer(b.req); terr != nil {
-			b.cut(refusal.From(terr))
-			return
-		}
+		b.apply(patches)
 		b.free, b.err = int64(len(b.window)), io.EOF
 	case err != nil:
 		b.free, b.err = 0, err
 	}
 }
 
-func (b *flowingBody) cut(r *refusal.Refusal) {
-	b.x.Cut(r)
-	b.free, b.err = 0, r
+func (b *flowingBody) apply(patches []wsframe.Patch) {
+	for _, p := range patches {
+		copy(b.window[p.At-b.gone:], p.Data)
+	}
 }
 
-func (b *flowingBody) Close() error { return b.src.Close() }
+func (b *flowingBody) cut(err error) {
+	refused := refusal.From(err)
+	b.r.x.Cut(refused)
+	b.free, b.err = 0, refused
+}
+
+// Close closes the body that is judged.
+func (b *flowingBody) Close() error {
+	b.flow.close()
+	return b.src.Close()
+}

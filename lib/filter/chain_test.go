@@ -74,7 +74,7 @@ func TestInjectedBearerNeedsPassthrough(t *testing.T) {
 		require.Contains(t, body, "bottle-pipelock: request header contains secret")
 		require.Contains(t, body, `"stage":"bottle-pipelock"`, "the stage that refused")
 		require.Zero(t, w.requests.Load())
-		require.Equal(t, "Authorization", w.records(1, isRefused)[0].Location)
+		require.Equal(t, "header Authorization", w.records(1, isRefused)[0].Location)
 	})
 	t.Run("passed through", func(t *testing.T) {
 		w := newWorld(t, allowed, nil)

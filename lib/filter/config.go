@@ -8,8 +8,10 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"bottle/lib/allowlist"
 	"bottle/lib/authority"
 	"bottle/lib/dlp"
+	"bottle/lib/knownsecret"
 	"bottle/lib/proxy"
 	"bottle/lib/tomlfile"
 )
@@ -24,12 +26,20 @@ type Config struct {
 	Allow          []string `toml:"allow"`
 	TLSPassthrough []string `toml:"tls_passthrough"`
 	DLP            struct {
-		OnMatch string `toml:"on_match"`
+		Matching
+		ScannerConfig
 	} `toml:"dlp"`
 	// RefusalStatus replaces 403 on policy refusals, by host pattern: the status
 	// on which that host's client gives up at once.
 	RefusalStatus map[string]int `toml:"refusal_status"`
 	Expected      []Expected     `toml:"expected"`
+	// Dummies are this bottle's dummy credentials, by their SHA-256. Others are
+	// known by their mark.
+	Dummies struct {
+		SHA256 []string `toml:"sha256"`
+	} `toml:"dummies"`
+	// KnownSecrets are secrets whose values are looked for.
+	KnownSecrets []knownsecret.Source `toml:"known_secrets"`
 }
 
 // Expected names credentials that belong into the Authorization header of
@@ -39,6 +49,16 @@ type Config struct {
 type Expected struct {
 	Host   string   `toml:"host"`
 	SHA256 []string `toml:"sha256"`
+	// Dummy says that dummy credentials belong to the host: it is where egress,
+	// behind this filter, replaces them. They are inert anywhere in requests to
+	// it.
+	Dummy bool `toml:"dummy"`
+}
+
+// expectation is an Expected, checked.
+type expectation struct {
+	listed exemptFunc
+	dummy  bool
 }
 
 // Filter validates the file and returns the filter that it describes.
@@ -64,7 +84,6 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	out := &Filter{
 		passthrough: authority.NewSet(patterns("tls_passthrough", c.TLSPassthrough)...),
 		limiters:    map[authority.Pattern]*rate.Limiter{},
-		held:        newHeld(),
 	}
 	allow := patterns("allow", c.Allow)
 	out.allow = authority.NewSet(allow...)
@@ -80,11 +99,10 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 			out.limiters[p] = rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
 		}
 	}
-	switch c.DLP.OnMatch {
-	case "", "block":
-	default:
-		complain("dlp.on_match", "%q is not an action", c.DLP.OnMatch).WithHint(`use "block"`)
-	}
+	var wrong []*tomlfile.Error
+	out.actions, out.bounds, wrong = c.DLP.Matching.parse(f, "dlp")
+	problems = append(problems, wrong...)
+	out.held = newHeld(out.bounds.held)
 	var statusPatterns []authority.Pattern
 	out.status = map[authority.Pattern]int{}
 	for _, text := range slices.SortedFunc(maps.Keys(c.RefusalStatus), func(a, b string) int {
@@ -109,7 +127,7 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 	}
 	out.statusHosts = authority.NewSet(statusPatterns...)
 
-	expected := map[authority.Pattern]exemptFunc{}
+	expected := map[authority.Pattern]expectation{}
 	var expectedHosts []authority.Pattern
 	for i, e := range c.Expected {
 		at := tomlfile.Index("expected", i)
@@ -126,14 +144,38 @@ func (c *Config) Filter(f *tomlfile.File) (*Filter, error) {
 			complain(at+".sha256", "%w", err)
 			continue
 		}
-		expected[p] = exempt
+		expected[p] = expectation{exempt, e.Dummy}
 		expectedHosts = append(expectedHosts, p)
 	}
 	out.expectedHosts = authority.NewSet(expectedHosts...)
-	if err := tomlfile.Join(problems...); err != nil {
+	isDummy, err := dlp.ExemptSHA256(c.Dummies.SHA256...)
+	if err != nil {
+		complain("dummies.sha256", "%w", err)
+	}
+	rules, more := c.scannerRules(f)
+	switch out.onUndecodable = c.DLP.OnUndecodable; out.onUndecodable {
+	case "", undecodableBlock, undecodableScanRaw:
+	default:
+		complain("dlp.on_undecodable", "%q is not known", out.onUndecodable).WithHint(`use "block" or "scan-raw", or leave it out`)
+	}
+	if name := c.DLP.Allowlist; name != "" {
+		if out.allowed, err = allowlist.Read(f.Resolve(name)); err != nil {
+			more = append(more, fileProblems(f, "dlp.allowlist", err)...)
+		}
+	}
+	if err := tomlfile.Join(append(problems, more...)...); err != nil {
 		return nil, err
 	}
-	out.rules = compile(expected)
+	out.about = rules
+	o := dlp.Options{Label: func(rule string, value []byte) string {
+		if isDummy(rule, value) {
+			return dummyLabel
+		}
+		return out.allowed.Digest(value)
+	}}
+	if out.rules, err = compile(rules, o, isDummy, expected, c.builtinAlone()); err != nil {
+		return nil, f.Errorf("dlp", "%w", err)
+	}
 	return out, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"bottle/lib/allowlist"
 	"bottle/lib/authority"
 	"bottle/lib/dlp"
 	"bottle/lib/forward"
@@ -30,13 +31,19 @@ type Filter struct {
 	limiters      map[authority.Pattern]*rate.Limiter // none: no limit
 	rules         func() compiled
 	expectedHosts *authority.Set
+	actions       actions
+	bounds        bounds
+	about         []dlp.Rule // for explanations
 	held          *held
+	onUndecodable string          // one of the constants; "": by type
+	allowed       *allowlist.List // known false alarms; nil: none
 }
 
 // Policy returns the engine's policy.
 func (f *Filter) Policy() *forward.Policy {
 	return &forward.Policy{
 		Tunnel:   f.tunnel,
+		Named:    f.named,
 		Opened:   f.opened,
 		Judge:    judge{f},
 		Strip:    narrowExtensions{},
@@ -79,20 +86,11 @@ func (f *Filter) refusalStatus(a authority.Authority) int {
 	return 0
 }
 
-// authorizationRules returns the rules for the Authorization header of
-// requests to a.
-func (f *Filter) authorizationRules(a authority.Authority) *dlp.Rules {
-	if p, ok := f.expectedHosts.Match(a); ok {
-		return f.rules().expected[p]
-	}
-	return f.rules().all
-}
-
 type judge struct{ f *Filter }
 
 // ModifyRequest refuses a host that is not allowed, a rate that is too high,
-// and a secret in the head or the body. A body that cannot be judged whole
-// beforehand is judged as it flows.
+// and a secret in the head or the body, unless the host's action is another. A
+// body that cannot be judged whole beforehand is judged as it flows.
 func (j judge) ModifyRequest(req *http.Request) error {
 	x := forward.ExchangeOf(req)
 	p, ok := j.f.allow.Match(x.Destination)
@@ -103,8 +101,15 @@ func (j judge) ModifyRequest(req *http.Request) error {
 	if r := j.f.countRate(p, x.Destination); r != nil {
 		return r
 	}
-	if err := j.f.scanHead(req, x.Destination); err != nil {
+	r := j.f.ruling(req, x)
+	x.OnMatch = r.action.String()
+	if p.IsWildcard() {
+		if err := r.scanHostname(req.Host, p); err != nil {
+			return hostless(err, p)
+		}
+	}
+	if err := r.scanHead(); err != nil {
 		return err
 	}
-	return j.f.scanBody(req, x)
+	return r.scanBody()
 }

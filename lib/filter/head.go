@@ -1,69 +1,99 @@
 package filter
 
 import (
-	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
-	"bottle/lib/authority"
 	"bottle/lib/dlp"
-	"bottle/lib/refusal"
+	"bottle/lib/locate"
+	"bottle/lib/redact"
 )
 
-// found makes a finding a refusal. where is "header", "URL", "body" and the
-// like; location says it more exactly. Neither they nor the masked sample
-// hold the value.
-func found(f dlp.Finding, where, location string) *refusal.Refusal {
-	r := refusal.New(refusal.SecretInRequest, "request %s contains secret: %s in %s (%s); remove it from the request", where, f.Rule, location, f.Sample)
-	r.Rule, r.Location = f.Rule, location
-	return r
-}
-
 // scanHead judges everything of a request but its body.
-func (f *Filter) scanHead(req *http.Request, a authority.Authority) error {
-	if fs := f.rules().all.Scan([]byte(req.Method)); fs != nil {
-		return found(fs[0], "method", "the method")
-	}
-	for name := range req.Trailer { // announced before the body; the values come after it
-		if err := scanName(f.rules().all, name, "trailer"); err != nil {
-			return err
-		}
-	}
-	uri := []byte(req.URL.RequestURI())
-	if fs := f.rules().all.Scan(uri); fs != nil {
-		return found(fs[0], "URL", "URL")
-	}
-	if decoded := dlp.AppendPercentDecoded(nil, uri); len(decoded) != len(uri) {
-		if fs := f.rules().all.Scan(decoded); fs != nil {
-			return found(fs[0], "URL", "URL, percent-encoded")
-		}
-	}
-	for name, values := range req.Header {
-		rules := f.rules().all
-		if name == "Authorization" {
-			rules = f.authorizationRules(a)
-		}
-		if err := scanField(rules, name, values, "header"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scanTrailer judges what came after the body.
-func (f *Filter) scanTrailer(req *http.Request) error {
-	for name, values := range req.Trailer {
-		if err := scanField(f.rules().all, name, values, "trailer"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func scanField(rules *dlp.Rules, name string, values []string, where string) error {
-	if err := scanName(rules, name, where); err != nil {
+func (r *ruling) scanHead() error {
+	f, req, rules := r.filter, r.req, r.rules.all
+	if _, err := f.judgeFindings(r, rules.Scan([]byte(req.Method)), place{where: "method", location: "the method", fixed: true}); err != nil {
 		return err
 	}
-	for _, v := range values {
+	for name := range req.Trailer { // announced before the body; the values come after it
+		if err := r.scanName(rules, name, "trailer"); err != nil {
+			return err
+		}
+	}
+	if err := r.scanURL(); err != nil {
+		return err
+	}
+	for name, values := range req.Header {
+		rules := rules
+		if name == "Authorization" {
+			rules = r.rules.authorization
+		}
+		if err := r.scanField(rules, name, values, "header"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *ruling) scanURL() error {
+	f, rules := r.filter, r.rules.all.Form()
+	uri := []byte(r.req.URL.RequestURI())
+	p := place{where: "URL", location: "URL", locate: func(at locate.Range) string { return locate.URL(uri, at, r.hides) }}
+	fs := rules.Scan(uri)
+	if fs == nil {
+		if decoded := dlp.AppendPercentDecoded(nil, uri); len(decoded) != len(uri) {
+			p = place{where: "URL", location: "URL", coding: "percent", fixed: true}
+			_, err := f.judgeFindings(r, rules.Scan(decoded), p)
+			return err
+		}
+		return nil
+	}
+	fs, err := f.judgeFindings(r, fs, p)
+	if err != nil || fs == nil {
+		return err
+	}
+	text, err := r.replaced(rules, uri, fs, p, redact.Percent)
+	if err != nil {
+		return err
+	}
+	u, err := url.ParseRequestURI(string(text))
+	if err != nil || r.req.URL.Opaque != "" || u.RequestURI() != string(text) {
+		return r.cannot(fs[0], p)
+	}
+	to := *r.req.URL
+	to.Path, to.RawPath, to.RawQuery, to.ForceQuery = u.Path, u.RawPath, u.RawQuery, u.ForceQuery
+	r.req.URL = &to
+	if strings.HasPrefix(r.req.RequestURI, "/") {
+		r.req.RequestURI = string(text)
+	} else {
+		r.req.RequestURI = to.String()
+	}
+	return nil
+}
+
+// scanTrailer judges what came after the body. Digests of a body that was
+// changed are taken out.
+func (r *ruling) scanTrailer(changed bool) error {
+	for name, values := range r.req.Trailer {
+		if changed && isDigest(name) {
+			delete(r.req.Trailer, name)
+			continue
+		}
+		if err := r.scanField(r.rules.all, name, values, "trailer"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanField judges a header or trailer field, and replaces in values.
+func (r *ruling) scanField(rules *dlp.Rules, name string, values []string, where string) error {
+	if err := r.scanName(rules, name, where); err != nil {
+		return err
+	}
+	for i, v := range values {
+		rules := readingOf(rules, v)
 		// Some rules want the name beside the value.
 		line := make([]byte, 0, 256)
 		line = append(append(append(line, name...), ": "...), v...)
@@ -71,11 +101,30 @@ func scanField(rules *dlp.Rules, name string, values []string, where string) err
 		if fs == nil {
 			continue
 		}
-		location := name
+		p := place{where: where, location: where + " " + r.fieldName(name), fixed: unchangeable[name]}
 		if fs[0].Start < int64(len(name)) { // never print the value, wherever it stands
-			location = "the name of a " + where
+			p.location, p.fixed = "the name of a "+where, true
+		} else if name == "Cookie" {
+			p.locate = func(at locate.Range) string {
+				n := int64(len(name) + len(": "))
+				return locate.Cookie([]byte(v), locate.Range{Start: at.Start - n, End: at.End - n}, r.hides)
+			}
 		}
-		return found(fs[0], where, location)
+		fs, err := r.filter.judgeFindings(r, fs, p)
+		if err != nil {
+			return err
+		}
+		if fs == nil {
+			continue
+		}
+		line, err = r.replaced(rules, line, fs, p, redact.Plain)
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(string(line), name+": ") {
+			return r.cannot(fs[0], p)
+		}
+		values[i] = string(line[len(name)+2:])
 	}
 	return nil
 }
@@ -85,15 +134,26 @@ const shortest = 16
 
 // scanName judges a field's name, in the lower case that HTTP/2 sends: net/http
 // shows it with other capitals, which hide the secret from the rules.
-func scanName(rules *dlp.Rules, name, where string) error {
+func (r *ruling) scanName(rules *dlp.Rules, name, where string) error {
 	if len(name) < shortest {
 		return nil
 	}
-	// And in capitals, in which HTTP/1 may have sent it.
-	for _, spelling := range []string{strings.ToLower(name), strings.ToUpper(name)} {
-		if fs := rules.Scan([]byte(spelling)); fs != nil {
-			return found(fs[0], where, "the name of a "+where)
+	for _, spelling := range spellings(name) {
+		p := place{where: where, location: "the name of a " + where, fixed: true}
+		if _, err := r.filter.judgeFindings(r, rules.Scan([]byte(spelling)), p); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// spellings are those of a field's name that net/http does not show: of HTTP/2,
+// and in capitals, as HTTP/1 may have sent it.
+func spellings(name string) []string { return []string{strings.ToLower(name), strings.ToUpper(name)} }
+
+// fieldName is how a field's name is shown.
+func (r *ruling) fieldName(name string) string {
+	return locate.Name(name, func([]byte) bool {
+		return len(name) >= shortest && slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) })
+	})
 }

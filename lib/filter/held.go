@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"bottle/lib/dlp"
 )
 
 const (
-	// mostHeld bounds what all bodies that are being judged whole may take;
-	// small ones do not count, so that they never wait behind large ones.
-	mostHeld = 64 << 20
-	small    = 64 << 10
+	// small bodies do not count towards what is held, so that they never wait
+	// behind large ones.
+	small = 64 << 10
 	// longestWait bounds how long one waits for the budget, bodyTime how long a
 	// body may take to arrive that is judged whole.
 	longestWait = 5 * time.Second
@@ -25,7 +26,8 @@ const (
 // compressed WebSocket messages.
 type held struct{ *semaphore.Weighted }
 
-func newHeld() *held { return &held{semaphore.NewWeighted(mostHeld)} }
+// newHeld returns a budget of most bytes for all of them together.
+func newHeld(most int64) *held { return &held{semaphore.NewWeighted(most)} }
 
 // claim opens a claim on the budget, for nothing yet. It is given back at the
 // latest when ctx is done.
@@ -88,6 +90,53 @@ func (c *claim) keep(n int64) {
 	if c.n > n {
 		c.held.Release(c.n - n)
 		c.n = n
+	}
+}
+
+// arriving scans a body while it is being read, so that little is left to do
+// when its last byte has come. What is found is not judged before.
+type arriving struct {
+	rules  scanner
+	off    bool   // the body is not to be scanned as it is sent
+	stream stream // nil until there is more than a small body
+	taken  int
+	found  []dlp.Finding
+}
+
+// take scans what body, of which all is at hand that has come, has more than
+// when it was called last. A small body is scanned at once, later: it is not
+// worth the memory of a stream while one waits for its rest.
+func (a *arriving) take(body []byte) {
+	if a.off || len(body) <= small {
+		return
+	}
+	if a.stream == nil {
+		a.stream = a.rules.stream()
+	}
+	for a.taken < len(body) {
+		n := min(len(body)-a.taken, dlp.MaxMatch)
+		_, fs := a.stream.Scan(body[a.taken : a.taken+n])
+		a.found = append(a.found, fs...)
+		a.taken += n
+	}
+}
+
+// findings returns what rules.Scan would find in the whole body.
+func (a *arriving) findings(body []byte) []dlp.Finding {
+	if a.stream == nil {
+		return a.rules.Scan(body)
+	}
+	a.take(body)
+	a.found = append(a.found, a.stream.Finish()...)
+	a.close()
+	return a.found
+}
+
+// close gives the stream back.
+func (a *arriving) close() {
+	if a.stream != nil {
+		a.stream.Release()
+		a.stream = nil
 	}
 }
 

@@ -52,6 +52,11 @@ func TestVerdictsDoNotMixUnderLoad(t *testing.T) {
 	all.Wait()
 	require.EqualValues(t, clients*each*2/3, w.requests.Load())
 	w.records(clients*each/3, isRefused)
-	res, _ := w.do(w.client(false), request(t, "GET", "https://origin.test/", nil))
-	require.Equal(t, 429, res.StatusCode)
+	// All that counted towards the limit; meanwhile a few may have been given back.
+	c, status := w.client(false), 0
+	for n := 0; status != 429 && n < clients*each; n++ {
+		res, _ := w.do(c, request(t, "GET", "https://origin.test/", nil))
+		status = res.StatusCode
+	}
+	require.Equal(t, 429, status)
 }

@@ -1,36 +1,64 @@
 package filter
 
 import (
+	"bytes"
+	"encoding/base64"
 	"sync"
 
 	"bottle/lib/authority"
 	"bottle/lib/dlp"
+	"bottle/lib/dummyauth"
 )
 
 // exemptFunc is what dlp asks before it reports a match.
 type exemptFunc = func(rule string, value []byte) bool
 
-// compiled is the scanner's rules, made ready for use.
-type compiled struct {
+// hostRules are the scanner's rules for requests to one host.
+type hostRules struct {
 	all *dlp.Rules
-	// expected are the rules for the Authorization header on hosts where a
-	// certain credential belongs into it.
-	expected map[authority.Pattern]*dlp.Rules
+	// authorization are those for the Authorization header, where a certain
+	// credential belongs on some hosts.
+	authorization *dlp.Rules
 }
 
-// compile begins to compile the rules beside whatever else the start has to
-// do: it takes longer than all of that, and the first request that is
-// intercepted comes later. The function that it returns waits for them. It
-// panics if the built-in rules are broken, which refuses the request.
-func compile(expected map[authority.Pattern]exemptFunc) func() compiled {
+// compiled is the scanner's rules, made ready for use.
+type compiled struct {
+	hostRules
+	expected map[authority.Pattern]hostRules
+}
+
+// compile makes the rules ready for use. The built-in ones alone are compiled
+// beside whatever else the start has to do (later): it takes longer than all of
+// that, the first request that is intercepted comes afterwards, and the function
+// that is returned waits for them. It panics if they are broken, which refuses
+// the request. Rules of the operator's are compiled at once, so that a mistake
+// in them stops the start.
+func compile(rules []dlp.Rule, o dlp.Options, dummies exemptFunc, expected map[authority.Pattern]expectation, later bool) (func() compiled, error) {
+	build := func() (compiled, error) {
+		all, err := dlp.Compile(rules, o)
+		if err != nil {
+			return compiled{}, err
+		}
+		c := compiled{hostRules{all, all}, make(map[authority.Pattern]hostRules, len(expected))}
+		for p, e := range expected {
+			h := hostRules{all, all.Exempting(e.listed)}
+			if e.dummy {
+				inert := inertDummy(all, dummies)
+				h.all = all.Exempting(inert)
+				h.authorization = all.Exempting(func(rule string, value []byte) bool { return e.listed(rule, value) || inert(rule, value) })
+			}
+			c.expected[p] = h
+		}
+		return c, nil
+	}
+	if !later {
+		c, err := build()
+		return func() compiled { return c }, err
+	}
 	get := sync.OnceValue(func() compiled {
-		all, err := dlp.Compile(dlp.Builtin(), dlp.Options{})
+		c, err := build()
 		if err != nil {
 			panic(err)
-		}
-		c := compiled{all, make(map[authority.Pattern]*dlp.Rules, len(expected))}
-		for p, exempt := range expected {
-			c.expected[p] = all.Exempting(exempt)
 		}
 		return c
 	})
@@ -38,5 +66,42 @@ func compile(expected map[authority.Pattern]exemptFunc) func() compiled {
 		defer func() { _ = recover() }() // whoever needs the rules meets it again
 		get()
 	}()
-	return get
+	return get, nil
+}
+
+// hostRules returns the rules for requests to a.
+func (f *Filter) hostRules(a authority.Authority) hostRules {
+	c := f.rules()
+	if p, ok := f.expectedHosts.Match(a); ok {
+		return c.expected[p]
+	}
+	return c.hostRules
+}
+
+// inertDummy returns an exemption of dummy credentials: those that are listed,
+// and those known by their mark alone, as egress makes new ones while it runs.
+// What is exempted is not looked into any more, so that this looks whether
+// anything but a dummy is in one that is not listed.
+func inertDummy(all *dlp.Rules, listed exemptFunc) exemptFunc {
+	return func(rule string, value []byte) bool {
+		if listed(rule, value) {
+			return true
+		}
+		if !dummyauth.IsDummy(string(value)) {
+			return false
+		}
+		for part := range bytes.SplitSeq(value, []byte(".")) {
+			if rest, marked := dummyauth.Unmarked(string(part)); marked {
+				part = []byte(rest)
+			}
+			if all.Scan(part) != nil {
+				return false
+			}
+			text := make([]byte, base64.RawURLEncoding.DecodedLen(len(part)))
+			if n, err := base64.RawURLEncoding.Decode(text, part); err == nil && all.Scan(text[:n]) != nil {
+				return false
+			}
+		}
+		return true
+	}
 }

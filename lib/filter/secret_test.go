@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +38,8 @@ func encode(t *testing.T, text string, codings ...string) []byte {
 			w = zlib.NewWriter(&b)
 		case "bare deflate":
 			w, err = flate.NewWriter(&b, 6)
+		case "br":
+			w = brotli.NewWriterLevel(&b, 5)
 		case "zstd":
 			w, err = zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1))
 		}
@@ -54,10 +57,10 @@ var carriers = []struct {
 	name, where, location string // in message and record
 	make                  func(t *testing.T, s string) *http.Request
 }{
-	{"header value", "header", "X-Note", func(t *testing.T, s string) *http.Request {
+	{"header value", "header", "header X-Note", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/", nil, "X-Note", "see "+s+" there")
 	}},
-	{"second value of a header", "header", "X-Note", func(t *testing.T, s string) *http.Request {
+	{"second value of a header", "header", "header X-Note", func(t *testing.T, s string) *http.Request {
 		req := request(t, "GET", "https://origin.test/", nil)
 		req.Header["X-Note"] = []string{"first", s}
 		return req
@@ -73,30 +76,30 @@ var carriers = []struct {
 		req.Trailer = http.Header{http.CanonicalHeaderKey(s): {"1"}}
 		return req
 	}},
-	{"authorization", "header", "Authorization", func(t *testing.T, s string) *http.Request {
+	{"authorization", "header", "header Authorization", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/", nil, "Authorization", "Bearer "+s)
 	}},
-	{"user agent", "header", "User-Agent", func(t *testing.T, s string) *http.Request {
+	{"user agent", "header", "header User-Agent", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/", nil, "User-Agent", "agent/1.0 ("+s+")")
 	}},
-	{"cookie", "header", "Cookie", func(t *testing.T, s string) *http.Request {
+	{"cookie", "header", "cookie b", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/", nil, "Cookie", "a=1; b="+s)
 	}},
-	{"path", "URL", "URL", func(t *testing.T, s string) *http.Request {
+	{"path", "URL", "URL path", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/a/"+s+"/b", nil)
 	}},
-	{"query", "URL", "URL", func(t *testing.T, s string) *http.Request {
+	{"query", "URL", "query parameter q", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/?q="+s, nil)
 	}},
-	{"percent-encoded path", "URL", "URL", func(t *testing.T, s string) *http.Request {
+	{"percent-encoded path", "URL", "URL path", func(t *testing.T, s string) *http.Request {
 		req := request(t, "GET", "https://origin.test/", nil)
 		req.URL.Opaque = "//origin.test/" + percent(s)
 		return req
 	}},
-	{"percent-encoded query", "URL", "URL", func(t *testing.T, s string) *http.Request {
+	{"percent-encoded query", "URL", "query parameter q", func(t *testing.T, s string) *http.Request {
 		return request(t, "GET", "https://origin.test/?q="+percent(s), nil)
 	}},
-	{"body", "body", "body", func(t *testing.T, s string) *http.Request {
+	{"body", "body", "body json path key", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", strings.NewReader(`{"key":"`+s+`"}`))
 	}},
 	{"body of exactly the secret", "body", "body", func(t *testing.T, s string) *http.Request {
@@ -111,33 +114,33 @@ var carriers = []struct {
 	{"large body", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", strings.NewReader(filler+s+" "+filler))
 	}},
-	{"gzip", "body", "body, gzip", func(t *testing.T, s string) *http.Request {
+	{"gzip", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "gzip")), "Content-Encoding", "gzip")
 	}},
-	{"gzip in chunks", "body", "body, gzip", func(t *testing.T, s string) *http.Request {
+	{"gzip in chunks", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", unsized(bytes.NewReader(encode(t, filler+s+" "+filler, "gzip"))), "Content-Encoding", "gzip")
 	}},
-	{"x-gzip in odd case", "body", "body, X-GZip", func(t *testing.T, s string) *http.Request {
+	{"x-gzip in odd case", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s, "gzip")), "Content-Encoding", "X-GZip")
 	}},
-	{"deflate", "body", "body, deflate", func(t *testing.T, s string) *http.Request {
+	{"deflate", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "deflate")), "Content-Encoding", "deflate")
 	}},
-	{"bare deflate", "body", "body, deflate", func(t *testing.T, s string) *http.Request {
+	{"bare deflate", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "bare deflate")), "Content-Encoding", "deflate")
 	}},
 	{"zstd", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "zstd")), "Content-Encoding", "zstd")
 	}},
-	{"stacked", "body", "body, gzip, zstd", func(t *testing.T, s string) *http.Request {
+	{"stacked", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "gzip", "zstd")), "Content-Encoding", "gzip, zstd")
 	}},
-	{"stacked in two fields", "body", "body, zstd, gzip", func(t *testing.T, s string) *http.Request {
+	{"stacked in two fields", "body", "body", func(t *testing.T, s string) *http.Request {
 		req := request(t, "POST", "https://origin.test/", bytes.NewReader(encode(t, filler+s+" "+filler, "zstd", "gzip")))
 		req.Header["Content-Encoding"] = []string{"zstd", "gzip"}
 		return req
 	}},
-	{"second gzip member", "body", "body, gzip", func(t *testing.T, s string) *http.Request {
+	{"second gzip member", "body", "body", func(t *testing.T, s string) *http.Request {
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(append(encode(t, "first", "gzip"), encode(t, filler+s, "gzip")...)), "Content-Encoding", "gzip")
 	}},
 	{"name in a gzip header", "body", "body", func(t *testing.T, s string) *http.Request {
@@ -154,7 +157,7 @@ var carriers = []struct {
 		frame = append(append(frame, s...), encode(t, "harmless", "zstd")...)
 		return request(t, "POST", "https://origin.test/", bytes.NewReader(frame), "Content-Encoding", "zstd")
 	}},
-	{"trailer of a compressed body", "trailer", "X-Sum", func(t *testing.T, s string) *http.Request {
+	{"trailer of a compressed body", "trailer", "trailer X-Sum", func(t *testing.T, s string) *http.Request {
 		req := request(t, "POST", "https://origin.test/", unsized(bytes.NewReader(encode(t, filler, "gzip"))), "Content-Encoding", "gzip")
 		req.Trailer = http.Header{"X-Sum": {s}}
 		return req
@@ -194,7 +197,11 @@ func TestSecretIsRefusedBeforeAByteLeaves(t *testing.T) {
 				r := found[len(found)-1]
 				require.Equal(t, "secret_in_request", r.Code, tc.name)
 				require.Equal(t, gitlab, r.Rule, tc.name)
-				require.True(t, strings.HasPrefix(r.Location, tc.location), "%s: %s", tc.name, r.Location)
+				require.Equal(t, tc.location, r.Location, tc.name)
+				require.Equal(t, tc.location, e.Location, tc.name)
+				require.Equal(t, gitlab, e.Rule, tc.name)
+				require.Equal(t, "glpa…", e.Sample, tc.name)
+				require.Equal(t, tc.where == "body", e.Offset != nil, tc.name)
 				require.Equal(t, 403, r.Status, tc.name)
 				require.Equal(t, e.RequestID, r.RequestID, tc.name)
 				require.Zero(t, r.Up, tc.name)
@@ -292,7 +299,7 @@ func TestSecretInATrailerIsCutOff(t *testing.T) {
 		e := w.refused(w.client(http2), req, 403, refusal.SecretInRequest)
 		require.Contains(t, e.Message, "trailer")
 		r := w.records(1, isRefused)[0]
-		require.Equal(t, "X-Sum", r.Location)
+		require.Equal(t, "trailer X-Sum", r.Location)
 		require.Equal(t, gitlab, r.Rule)
 	}
 }
@@ -313,8 +320,8 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		{"followed by other bytes", "gzip", io.MultiReader(bytes.NewReader(whole), strings.NewReader("more")), refusal.UndecodableBody},
 		{"not gzip", "gzip", strings.NewReader(filler), refusal.UndecodableBody},
 		{"not zstd", "zstd", strings.NewReader(filler), refusal.UndecodableBody},
-		{"bomb", "gzip", bytes.NewReader(encode(t, strings.Repeat("\x00", 8<<20), "gzip")), refusal.UndecodableBody},
-		{"stacked bomb", "gzip, gzip", bytes.NewReader(encode(t, strings.Repeat("\x00", 8<<20), "gzip", "gzip")), refusal.UndecodableBody},
+		{"bomb", "gzip", bytes.NewReader(encode(t, strings.Repeat("\x00", 8<<20), "gzip")), refusal.DecompressionBomb},
+		{"stacked bomb", "gzip, gzip", bytes.NewReader(encode(t, strings.Repeat("\x00", 8<<20), "gzip", "gzip")), refusal.DecompressionBomb},
 		{"four codings", "gzip, gzip, gzip, gzip", bytes.NewReader(encode(t, "x", "gzip", "gzip", "gzip", "gzip")), refusal.UndecodableBody},
 		{"too large", "gzip", bytes.NewReader(huge), refusal.BodyTooLarge},
 		{"too large in chunks", "gzip", unsized(bytes.NewReader(huge)), refusal.BodyTooLarge},

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 
-	"bottle/lib/dlp"
 	"bottle/lib/forward"
+	"bottle/lib/locate"
 	"bottle/lib/refusal"
 	"bottle/lib/wsframe"
 )
@@ -17,24 +16,7 @@ import (
 type narrowExtensions struct{}
 
 func (narrowExtensions) ModifyRequest(req *http.Request) error {
-	offers, ok := req.Header["Sec-Websocket-Extensions"]
-	if !ok {
-		return nil
-	}
-	var kept []string
-	for _, v := range offers {
-		for _, offer := range strings.Split(v, ",") {
-			name, _, _ := strings.Cut(offer, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "permessage-deflate") {
-				kept = append(kept, strings.TrimSpace(offer))
-			}
-		}
-	}
-	if len(kept) == 0 {
-		delete(req.Header, "Sec-Websocket-Extensions")
-		return nil
-	}
-	req.Header["Sec-Websocket-Extensions"] = []string{strings.Join(kept, ", ")}
+	wsframe.NarrowExtensions(req.Header)
 	return nil
 }
 
@@ -56,6 +38,7 @@ func (w watchWebSocket) ModifyResponse(res *http.Response) error {
 		return refusal.New(refusal.UpgradeUnsupported, "the origin accepted a WebSocket extension that the filter cannot read").Because(err)
 	}
 	claim := w.f.held.claim(res.Request.Context())
+	r := w.f.ruling(res.Request, x)
 	res.Body = wsframe.Guard(upstream, wsframe.Options{
 		Reserve: func(total int64) bool {
 			if total == 0 {
@@ -63,9 +46,12 @@ func (w watchWebSocket) ModifyResponse(res *http.Response) error {
 			}
 			return claim.grow(res.Request.Context(), total)
 		},
-		Inspector: &messages{rules: w.f.rules().all, stream: w.f.rules().all.NewStream()},
-		Deflate:   deflate,
-		Refused:   func(err error) []byte { return refuseMessage(x, err) },
+		Inspector:     newMessages(r),
+		Deflate:       deflate,
+		Hold:          w.f.bounds.whole,
+		MaxCompressed: w.f.bounds.coded,
+		MaxInflated:   w.f.bounds.decoded,
+		Refused:       func(err error) []byte { return refuseMessage(x, err) },
 	})
 	return nil
 }
@@ -87,28 +73,59 @@ func refuseMessage(x *forward.Exchange, err error) []byte {
 	return r.Frame()
 }
 
-// messages scans what the agent sends on a WebSocket.
+// messages judges what the agent sends on a WebSocket. It is a
+// wsframe.Rewriter.
 type messages struct {
-	rules  *dlp.Rules
-	stream *dlp.Stream
+	r       *ruling
+	flow    *flow
+	patches []wsframe.Patch
+	text    []byte // of the running message, while it is short enough
+	whole   bool   // text is all that has come of it
 }
 
-func (m *messages) Start(wsframe.Opcode) { m.stream.Reset() }
+// mostMessage is the longest message in which something is located: what
+// clients send in one turn, and somewhat more.
+const mostMessage = 256 << 10
 
-func (m *messages) Write(p []byte) (int64, error) {
-	clean, fs := m.stream.Scan(p)
-	return clean, m.verdict(fs, "WebSocket message")
+func newMessages(r *ruling) *messages {
+	m := &messages{r: r}
+	m.flow = newFlow(r, place{where: "body", location: "WebSocket message", part: message, offsets: true, locate: m.locate}, asText{r.rules.all})
+	return m
 }
 
-func (m *messages) Finish() error { return m.verdict(m.stream.Finish(), "WebSocket message") }
+func (m *messages) locate(at locate.Range) string {
+	if !m.whole {
+		return "WebSocket message"
+	}
+	return locate.Message(m.text, at, m.r.hides)
+}
+
+func (m *messages) Start(wsframe.Opcode) {
+	m.flow.reset()
+	if cap(m.text) > small {
+		m.text = nil
+	}
+	m.text, m.whole = m.text[:0], true
+}
+
+func (m *messages) Write(p []byte) (clean int64, err error) {
+	if m.whole = m.whole && len(m.text)+len(p) <= mostMessage; m.whole {
+		m.text = append(m.text, p...)
+	}
+	clean, m.patches, err = m.flow.scan(p)
+	return clean, err
+}
+
+func (m *messages) Finish() (err error) {
+	m.patches, err = m.flow.finish()
+	return err
+}
+
+// Patches implements wsframe.Rewriter.
+func (m *messages) Patches() []wsframe.Patch { return m.patches }
 
 func (m *messages) Control(op wsframe.Opcode, payload []byte) error {
-	return m.verdict(m.rules.Scan(payload), "WebSocket control frame")
-}
-
-func (m *messages) verdict(fs []dlp.Finding, location string) error {
-	if len(fs) == 0 {
-		return nil
-	}
-	return found(fs[0], "body", location)
+	p := place{where: "body", location: "WebSocket control frame", part: message, fixed: true}
+	_, err := m.r.filter.judgeFindings(m.r, m.flow.rules.Scan(payload), p)
+	return err
 }

@@ -76,6 +76,14 @@ type world struct {
 // it is sent and then lets handler answer (nil: with the body it got).
 func newWorld(t *testing.T, text string, handler http.HandlerFunc) *world {
 	t.Helper()
+	return newWorldIn(t, t.TempDir(), text, handler)
+}
+
+// newWorldIn is newWorld for a configuration in dir.
+func newWorldIn(t *testing.T, dir, text string, handler http.HandlerFunc) *world {
+	t.Helper()
+	policy, err := parseIn(dir, text)
+	require.NoError(t, err)
 	if _, twice := leakChecked.LoadOrStore(t, true); !twice {
 		t.Cleanup(func() { goleak.VerifyNone(t) })
 	}
@@ -112,7 +120,7 @@ func newWorld(t *testing.T, text string, handler http.HandlerFunc) *world {
 	require.NoError(t, err)
 	engine := forward.New(forward.Options{
 		Stage: filter.Stage, Audit: records, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, forward.Config{Policy: newFilter(t, text).Policy(), Dialer: d, UpstreamRoots: pool(t, originCA), Leaf: mintca.NewLeafCache(ca, 16).Get})
+	}, forward.Config{Policy: policy.Policy(), Dialer: d, UpstreamRoots: pool(t, originCA), Leaf: mintca.NewLeafCache(ca, 16).Get})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w.proxy = l.Addr().String()
@@ -137,16 +145,12 @@ func newWorld(t *testing.T, text string, handler http.HandlerFunc) *world {
 // first clean-up registered runs last.
 var leakChecked sync.Map
 
-func newFilter(t *testing.T, text string) *filter.Filter {
-	t.Helper()
-	f, err := parse(text)
-	require.NoError(t, err)
-	return f
-}
+func parse(text string) (*filter.Filter, error) { return parseIn("", text) }
 
-func parse(text string) (*filter.Filter, error) {
+// parseIn reads text as the pipelock.toml in dir.
+func parseIn(dir, text string) (*filter.Filter, error) {
 	var c filter.Config
-	file, err := tomlfile.Parse("pipelock.toml", []byte(text), &c)
+	file, err := tomlfile.Parse(filepath.Join(dir, "pipelock.toml"), []byte(text), &c)
 	if err != nil {
 		return nil, err
 	}

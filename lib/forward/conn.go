@@ -63,6 +63,8 @@ func plain(c net.Conn) net.Conn {
 		switch w := c.(type) {
 		case *countedConn:
 			c = w.Conn
+		case *hopConn:
+			c = w.Conn
 		case *prefixConn:
 			if len(w.prefix) > 0 {
 				return c

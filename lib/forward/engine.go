@@ -97,6 +97,9 @@ type Options struct {
 	Limits Limits
 	Log    *slog.Logger
 	Audit  *audit.Log
+	// Recorder, unless nil, keeps the exchanges; those in tunnels that are relayed
+	// unread are not seen.
+	Recorder Recorder
 }
 
 // Engine serves clients. It is safe for concurrent use.
@@ -108,6 +111,8 @@ type Engine struct {
 	serverLog *log.Logger
 	audit     *audit.Log
 	buffers   *bufferPool
+	recorder  Recorder
+	memory    atomic.Int64 // left for bodies that may be sent twice
 
 	current  atomic.Pointer[generation]
 	agentTLS *tls.Config
@@ -133,12 +138,14 @@ func New(o Options, c Config) *Engine {
 		limits:    o.Limits.withDefaults(),
 		log:       o.Log,
 		audit:     o.Audit,
+		recorder:  o.Recorder,
 		buffers:   newBufferPool(),
 		tunnels:   map[*tunnel]struct{}{},
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.memory.Store(replayMemory)
 	e.serverLog = slog.NewLogLogger(e.log.Handler(), slog.LevelDebug)
 	e.agentTLS = e.newAgentTLS()
 	e.places = make(chan struct{}, e.limits.Connections)
@@ -181,7 +188,7 @@ func (e *Engine) Swap(c Config) {
 	d := *c.Dialer
 	d.Pseudonym = e.pseudonym
 	c.Dialer = &d
-	g := &generation{policy: c.Policy, steps: c.Policy.steps(), leaf: c.Leaf, dialer: c.Dialer}
+	g := &generation{policy: c.Policy, steps: c.Policy.steps(), leaf: c.Leaf, memory: &e.memory, dialer: c.Dialer}
 	g.http1, g.http2, g.cleartext = newTransports(c, e.limits)
 	g.relay = e.newRelay(g)
 	old := e.current.Swap(g)
@@ -289,7 +296,7 @@ func (e *Engine) serveInner(w http.ResponseWriter, req *http.Request) {
 }
 
 func levelOf(r *refusal.Refusal) slog.Level {
-	if refusal.Lookup(r.Code).Status >= 500 {
+	if refusal.Lookup(r.Code).Status >= 500 || r.Code.Alarm() {
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

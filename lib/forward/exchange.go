@@ -18,12 +18,17 @@ import (
 
 // steps is the order of work on one request, in the one place where it is
 // decided: no TRACE, judge, remove what is hop-by-hop, strip the agent's
-// credentials, inject the real one. Judging comes first so that a refused request is
+// credentials, inject the real one; then the policy answers the request itself,
+// or it is relayed. Judging comes first so that a refused request is
 // answered as it came; hop-by-hop removal comes before injection so that
 // "Connection: Authorization" cannot take the real credential off again.
 func (p *Policy) steps() *fifo.Group {
 	g := fifo.NewGroup()
-	for _, m := range []martian.RequestModifier{noTrace{}, p.Judge, hopByHop{}, p.Strip, p.Inject} {
+	var before martian.RequestModifier
+	if p.Retry != nil {
+		before = remember{}
+	}
+	for _, m := range []martian.RequestModifier{noTrace{}, p.Judge, hopByHop{}, p.Strip, before, p.Inject} {
 		if m != nil {
 			g.AddRequestModifier(m)
 		}
@@ -32,13 +37,17 @@ func (p *Policy) steps() *fifo.Group {
 }
 
 // serve handles one request, from a tunnel t or, with t nil, from a client of
-// the proxy itself: canonical destination, verdict, strip, inject, relay.
+// the proxy itself: canonical destination, verdict, strip, inject, then an
+// answer of the policy's own or the relay.
 func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 	gen := e.current.Load()
 	x := e.newExchange(req, t)
-	out := &responseWriter{ResponseWriter: w, x: x}
+	out := &responseWriter{ResponseWriter: w, x: x, expects: req.Header["Expect"] != nil}
 	x.body = http.NewResponseController(w)
 	req = WithExchange(req, x)
+	if e.recorder != nil {
+		x.rec = e.recorder.Begin(x, req)
+	}
 	defer e.finish(x, out)
 	if req.ProtoMajor == 1 {
 		// Otherwise net/http takes the rest of the body before it lets an answer
@@ -69,6 +78,20 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		}
 		e.refuse(out, req, x, err)
 		return
+	}
+	if gen.policy.Answer != nil {
+		a, err := gen.policy.answer(counted(req, x))
+		if body, ok := errors.AsType[*BodyError](err); ok {
+			err = e.bodyFailed(x, violationOf(req, t), body)
+		}
+		if err != nil {
+			e.refuse(out, req, x, err)
+			return
+		}
+		if a != nil {
+			out.answer(a, e.stage)
+			return
+		}
 	}
 	gen.relay.ServeHTTP(out, req)
 	if x.Refused() != nil && !x.logged && x.Upgrade == "" {
@@ -106,10 +129,15 @@ func (e *Engine) newExchange(req *http.Request, t *tunnel) *Exchange {
 	if t != nil {
 		x.Destination, x.Scheme = t.destination, "https"
 		x.Route, x.RefusalStatus = t.verdict.Route, t.verdict.RefusalStatus
+		x.hopIn = numbered(t.hop, t.requests.Add(1))
+	} else {
+		x.hopIn = hopIn(req.Header)
 	}
 	if isWebSocket(req) {
 		x.Upgrade, x.proto = "websocket", "websocket"
 	}
+	x.matched = func(m Match) { e.matched(x, m) }
+	x.undecoded = func(code string) { e.undecoded(x, code) }
 	return x
 }
 
@@ -128,8 +156,10 @@ func shortMethod(m string) string {
 	return m
 }
 
+const idLength = 12
+
 // newID returns 60 random bits: enough to find one request in one log.
-func newID() string { return strings.ToLower(rand.Text()[:12]) }
+func newID() string { return strings.ToLower(rand.Text()[:idLength]) }
 
 // locate sets the exchange's destination, or says why the request has none:
 // CONNECT authority = SNI = Host = port (RFC 9110, section 7.4).
@@ -291,6 +321,7 @@ func (hopByHop) ModifyRequest(req *http.Request) error {
 	}
 	req.Header.Del("Http2-Settings")
 	req.Header.Del("Host")
+	req.Header.Del(hopHeader)
 	if upgrade {
 		req.Header["Connection"] = []string{"Upgrade"}
 		req.Header["Upgrade"] = []string{"websocket"}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bottle/lib/authority"
+	"bottle/lib/peererr"
 	"bottle/lib/refusal"
 	"bottle/lib/secret"
 )
@@ -89,7 +90,8 @@ func (n *NextHop) connect(ctx context.Context, a authority.Authority, pseudonym 
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	tunnel, err := n.handshake(c, a, pseudonym)
+	id := newID()
+	tunnel, err := n.handshake(c, a, pseudonym, id)
 	if !stop() && err == nil {
 		err = refusal.New(refusal.ConnectTimeout, "the next proxy in the chain did not answer in time").Because(context.Cause(ctx))
 	}
@@ -97,7 +99,7 @@ func (n *NextHop) connect(ctx context.Context, a authority.Authority, pseudonym 
 		c.Close()
 		return nil, err
 	}
-	return tunnel, nil
+	return &hopConn{Conn: tunnel, id: id}, nil
 }
 
 // announce adds what only the next hop may see to a request in absolute form.
@@ -110,9 +112,9 @@ func (n *NextHop) announce(h http.Header, pseudonym string) {
 	}
 }
 
-func (n *NextHop) handshake(c net.Conn, a authority.Authority, pseudonym string) (net.Conn, error) {
+func (n *NextHop) handshake(c net.Conn, a authority.Authority, pseudonym, id string) (net.Conn, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", a, a)
+	fmt.Fprintf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s: %s\r\n", a, a, hopHeader, id)
 	if pseudonym != "" {
 		fmt.Fprintf(&b, "Via: 1.1 %s\r\n", pseudonym)
 	}
@@ -145,9 +147,9 @@ func (n *NextHop) handshake(c net.Conn, a authority.Authority, pseudonym string)
 
 func (n *NextHop) broken(err error) error {
 	if isTimeout(err) {
-		return refusal.New(refusal.ConnectTimeout, "the next proxy in the chain did not answer in time").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, cause(err)))
+		return refusal.New(refusal.ConnectTimeout, "the next proxy in the chain did not answer in time").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, peererr.Cause(err)))
 	}
-	return refusal.New(refusal.NextHopDown, "the next proxy in the chain broke the connection; nothing is sent until it works").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, cause(err)))
+	return refusal.New(refusal.NextHopDown, "the next proxy in the chain broke the connection; nothing is sent until it works").Because(fmt.Errorf("CONNECT through next hop %v: %w", n, peererr.Cause(err)))
 }
 
 // refused passes on another stage's refusal with its code and message; from a

@@ -21,7 +21,10 @@ import (
 func (e *Engine) passthrough(t *tunnel) {
 	defer t.close()
 	rec := audit.Record{
-		Decision: audit.Allow, RequestID: t.id, Host: t.destination.String(), Method: "CONNECT", Protocol: "tunnel", Route: t.verdict.Route,
+		Decision: audit.Allow, RequestID: t.id, Host: t.destination.String(), Method: "CONNECT", Protocol: "tunnel", Route: t.verdict.Route, HopIn: t.hop,
+	}
+	if hop := hopOf(t.upstream); hop != nil {
+		rec.HopOut = hop.id
 	}
 	t.client.SetReadDeadline(time.Now().Add(e.limits.Handshake))
 	hello, err := checkHello(t.client, t.destination)

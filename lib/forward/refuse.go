@@ -3,6 +3,7 @@ package forward
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -18,6 +19,7 @@ func (e *Engine) refuse(w *responseWriter, req *http.Request, x *Exchange, err e
 	if entry.Policy && x.RefusalStatus != 0 {
 		r.Status = x.RefusalStatus
 	}
+	r.Form = refusal.FormFor(req.UserAgent())
 	x.Cut(r)
 	x.logged = true
 	e.log.LogAttrs(req.Context(), levelOf(r), "refused", logRefusal(r, x.method)...)
@@ -104,22 +106,63 @@ func unreadable(c refusal.Code) bool {
 // finish writes the audit record of an exchange. It runs while a panic of the
 // relay (the client or the origin went away midway) passes through.
 func (e *Engine) finish(x *Exchange, w *responseWriter) {
+	if x.rec != nil {
+		x.rec.End(x.Secrets)
+	}
 	rec := audit.Record{
 		Event: audit.EventRequest, Decision: audit.Allow, RequestID: x.ID, Method: x.method, Protocol: x.proto,
-		Route: x.Route, Credential: x.Credential,
+		Route: x.Route, Credential: x.Credential, Source: x.CredentialSource, Replayed: x.Replayed, HopIn: x.hopIn,
 		Status: w.status, Up: x.up.Load(), Down: w.written + x.down.Load(), Millis: time.Since(x.start).Milliseconds(),
+	}
+	if !x.CredentialExpiry.IsZero() {
+		ends := x.CredentialExpiry.UTC()
+		rec.Expires = &ends
 	}
 	if !x.Destination.IsZero() {
 		rec.Host = x.Destination.String()
 	}
+	x.mu.Lock()
+	rec.HopOut = x.hopOut
+	x.mu.Unlock()
+	if rec.Echoed = x.Echoes(); rec.Echoed != nil {
+		e.log.Warn("the origin repeated a credential; it was replaced", "request_id", x.ID, "host", rec.Host, "echoed", rec.Echoed)
+	}
 	if r := x.Refused(); r != nil {
-		rec.Decision, rec.Code, rec.Rule, rec.Location = audit.Refuse, string(r.Code), r.Rule, r.Location
+		rec.Decision, rec.Code, rec.Rule, rec.Location, rec.Sample = audit.Refuse, string(r.Code), r.Rule, r.Location, r.Sample
+		if r.Rule != "" {
+			rec.Action = "block"
+			if r.Host != "" { // less than the destination, where that is the secret
+				rec.Host = r.Host
+			}
+		}
 		if !x.logged { // cut off after the answer had begun
 			r = e.complete(refusal.From(r), x)
 			e.log.LogAttrs(e.ctx, levelOf(r), "refused", logRefusal(r, x.method)...)
 		}
 	}
 	e.record(rec)
+}
+
+// matched records what a policy found in a request that goes on.
+func (e *Engine) matched(x *Exchange, m Match) {
+	e.log.LogAttrs(e.ctx, slog.LevelInfo, "secret in request",
+		slog.String("action", m.Action), slog.String("rule", m.Rule), slog.String("location", m.Location),
+		slog.String("host", x.Destination.String()), slog.String("request_id", x.ID), slog.Int("count", m.Count))
+	e.record(audit.Record{
+		Event: audit.EventMatch, Decision: audit.Allow, RequestID: x.ID, Host: x.Destination.String(),
+		Method: x.method, Protocol: x.proto, Route: x.Route,
+		Rule: m.Rule, Location: m.Location, Sample: m.Sample, Action: m.Action, Count: m.Count,
+	})
+}
+
+// undecoded records that a body goes on that the policy could not decode.
+func (e *Engine) undecoded(x *Exchange, code string) {
+	e.log.LogAttrs(e.ctx, slog.LevelWarn, "body not decoded, passed as it is",
+		slog.String("code", code), slog.String("host", x.Destination.String()), slog.String("request_id", x.ID))
+	e.record(audit.Record{
+		Event: audit.EventUndecoded, Decision: audit.Allow, Code: code, RequestID: x.ID, Host: x.Destination.String(),
+		Method: x.method, Protocol: x.proto, Route: x.Route, Location: "body",
+	})
 }
 
 func (e *Engine) record(rec audit.Record) {

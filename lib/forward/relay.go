@@ -13,10 +13,12 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bottle/lib/authority"
 	"bottle/lib/framing"
+	"bottle/lib/peererr"
 	"bottle/lib/refusal"
 )
 
@@ -34,6 +36,9 @@ func (e *Engine) newRelay(g *generation) *httputil.ReverseProxy {
 		ModifyResponse: func(res *http.Response) error {
 			if res.StatusCode == http.StatusProxyAuthRequired && res.Request.URL.Scheme == "http" && g.dialer.NextHop != nil {
 				return g.dialer.NextHop.wantsLogin() // of this stage, not of the agent
+			}
+			if res.StatusCode < 100 { // nothing that can be written
+				return refusal.New(refusal.OriginClosed, "%s answered with what is no HTTP status", ExchangeOf(res.Request).Destination)
 			}
 			// The agent cannot reach an alternative service except around the proxy.
 			res.Header.Del("Alt-Svc")
@@ -71,6 +76,9 @@ func rewrite(pr *httputil.ProxyRequest) {
 			for k := range pr.In.Trailer {
 				out.Trailer[k] = nil
 			}
+		}
+		if x.rec != nil {
+			out.Body = &recordBody{out.Body, x.rec}
 		}
 		out.Body = &requestBody{ReadCloser: out.Body, x: x, in: pr.In, out: out}
 		gather(pr.In, out)
@@ -137,18 +145,18 @@ func originRefusal(a authority.Authority, err error) error {
 		return refusal.New(refusal.Code(v.Code), "%s", v.Message)
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return refusal.New(refusal.OriginTLSFailed, "the certificate of %s could not be verified; nothing was sent", a).Because(cause(err))
+		return refusal.New(refusal.OriginTLSFailed, "the certificate of %s could not be verified; nothing was sent", a).Because(peererr.Cause(err))
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return refusal.New(refusal.OriginTLSFailed, "%s does not speak TLS; nothing was sent", a).Because(cause(err))
+		return refusal.New(refusal.OriginTLSFailed, "%s does not speak TLS; nothing was sent", a).Because(peererr.Cause(err))
 	}
 	if _, ok := errors.AsType[tls.AlertError](err); ok || strings.Contains(err.Error(), "tls: ") {
-		return refusal.New(refusal.OriginTLSFailed, "the TLS handshake with %s did not succeed; nothing was sent", a).Because(cause(err))
+		return refusal.New(refusal.OriginTLSFailed, "the TLS handshake with %s did not succeed; nothing was sent", a).Because(peererr.Cause(err))
 	}
 	if isTimeout(err) {
-		return refusal.New(refusal.ConnectTimeout, "%s did not answer in time", a).Because(cause(err))
+		return refusal.New(refusal.ConnectTimeout, "%s did not answer in time", a).Because(peererr.Cause(err))
 	}
-	return refusal.New(refusal.OriginClosed, "%s ended the connection before it answered", a).Because(cause(err))
+	return refusal.New(refusal.OriginClosed, "%s ended the connection before it answered", a).Because(peererr.Cause(err))
 }
 
 // generation is everything that a reload replaces at once.
@@ -157,6 +165,7 @@ type generation struct {
 	steps  interface{ ModifyRequest(*http.Request) error }
 	relay  http.Handler
 	leaf   LeafFunc
+	memory *atomic.Int64 // left for bodies that may be sent twice
 
 	dialer    *Dialer
 	http1     *http.Transport // for agents that speak HTTP/1.1
@@ -164,14 +173,25 @@ type generation struct {
 	cleartext *http.Transport // for http:// URLs
 }
 
-// RoundTrip sends out by the protocol that the agent spoke: the origin sees
-// the connection it would have seen, and an HTTP/1.1 exchange does not share
-// one HTTP/2 connection's flow control with all others.
+// RoundTrip sends out, a second time if the policy wants it.
 func (g *generation) RoundTrip(out *http.Request) (*http.Response, error) {
+	if x := ExchangeOf(out); x.before != nil && x.Scheme == "https" && x.Credential == CredentialReal {
+		return g.twice(out, x)
+	}
+	return g.send(out)
+}
+
+// send sends out by the protocol that the agent spoke: the origin sees the
+// connection it would have seen, and an HTTP/1.1 exchange does not share one
+// HTTP/2 connection's flow control with all others.
+func (g *generation) send(out *http.Request) (*http.Response, error) {
+	x := ExchangeOf(out)
+	out = out.WithContext(noteHop(out.Context(), x, out.ProtoMajor == 2))
 	switch {
 	case out.URL.Scheme == "http":
 		if g.dialer.NextHop != nil {
 			g.dialer.NextHop.announce(out.Header, g.dialer.Pseudonym)
+			announceHop(out.Header, x)
 		}
 		return g.cleartext.RoundTrip(out)
 	case out.ProtoMajor == 2:

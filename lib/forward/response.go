@@ -19,6 +19,9 @@ type responseWriter struct {
 	length      int64 // declared, -1 if unknown
 	written     int64
 	x           *Exchange
+	// expects: the agent waits for a 100, which net/http sends as soon as its
+	// body is read, and that is when the origin has said 100.
+	expects bool
 }
 
 // Hijack is for the relay of an accepted upgrade, which writes the 101 itself.
@@ -28,6 +31,9 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.wroteHeader, w.status = true, http.StatusSwitchingProtocols
+	if w.x != nil && w.x.rec != nil {
+		w.x.rec.Answer(w.status, w.Header())
+	}
 	return &switchedConn{c, w.x}, buf, nil
 }
 
@@ -55,12 +61,20 @@ func (c *switchedConn) CloseWrite() error { return closeWrite(c.Conn) }
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseWriter) WriteHeader(status int) {
+	if status == http.StatusContinue && w.expects {
+		return // or the agent would get two, whenever the body is read first
+	}
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.wroteHeader, w.status = true, status
 		w.length = contentLength(w.Header())
+		if w.x != nil && w.x.rec != nil {
+			w.x.rec.Answer(status, w.Header())
+		}
 		if _, ok := w.Header()["Content-Type"]; !ok {
 			w.Header()["Content-Type"] = nil // or net/http would guess one
 		}
+	} else if w.x != nil && w.x.Informational != nil {
+		w.x.Informational(w.Header())
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -68,6 +82,9 @@ func (w *responseWriter) WriteHeader(status int) {
 func (w *responseWriter) Write(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.written += int64(n)
+	if w.x != nil && w.x.rec != nil {
+		w.x.rec.Answered(p[:n])
+	}
 	// Unknown lengths are flushed by ReverseProxy itself.
 	if err == nil && w.length > w.written {
 		err = http.NewResponseController(w.ResponseWriter).Flush()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"bottle/lib/audit"
@@ -24,6 +25,8 @@ type tunnel struct {
 	client      net.Conn
 	upstream    net.Conn // of a passthrough tunnel
 	start       time.Time
+	hop         string // id that the stage before gave it, or ""
+	requests    atomic.Int64
 
 	// Of an intercepted tunnel:
 	serverName         string // SNI, canonical; "" if none was sent
@@ -63,12 +66,12 @@ func tunnelOf(c net.Conn) *tunnel {
 func (e *Engine) connect(w http.ResponseWriter, req *http.Request) {
 	gen := e.current.Load()
 	out := &responseWriter{ResponseWriter: w}
-	x := &Exchange{ID: newID(), start: time.Now(), method: req.Method, proto: req.Proto, Scheme: "https"}
+	x := &Exchange{ID: newID(), start: time.Now(), method: req.Method, proto: req.Proto, Scheme: "https", hopIn: hopIn(req.Header)}
 	refuse := func(err error) {
 		e.refuse(out, req, x, err)
 		e.record(audit.Record{
-			Event: audit.EventConnect, Decision: audit.Refuse, Code: string(x.Refused().Code), RequestID: x.ID, Method: req.Method,
-			Protocol: req.Proto, Host: x.Refused().Host, Route: x.Route, Status: out.status, Millis: time.Since(x.start).Milliseconds(),
+			Event: audit.EventConnect, Decision: audit.Refuse, Code: string(x.Refused().Code), Rule: x.Refused().Rule, Location: x.Refused().Location, RequestID: x.ID, Method: req.Method,
+			Protocol: req.Proto, Host: x.Refused().Host, Route: x.Route, Status: out.status, HopIn: x.hopIn, Millis: time.Since(x.start).Milliseconds(),
 		})
 	}
 	a, err := authority.Parse(req.RequestURI)
@@ -89,7 +92,11 @@ func (e *Engine) connect(w http.ResponseWriter, req *http.Request) {
 		refuse(v.Refusal)
 		return
 	}
-	t := &tunnel{id: x.ID, destination: a, verdict: v, start: x.start}
+	if r := gen.policy.named(req.RequestURI, a); r != nil {
+		refuse(r)
+		return
+	}
+	t := &tunnel{id: x.ID, destination: a, verdict: v, start: x.start, hop: x.hopIn}
 	if v.Treatment == Passthrough {
 		if gen.policy.Opened != nil {
 			if r := gen.policy.Opened(a); r != nil {

@@ -171,13 +171,17 @@ func first(values ...string) string {
 // after now, else an [*Error] with [ErrExpired] or [ErrNearExpiry]. A token is
 // expired from the second of its exp on (RFC 7519, section 4.1.4).
 func (c *Codex) CheckExpiry(now time.Time, minTTL time.Duration) error {
-	left := c.Expiry.Sub(now)
+	return checkExpiry(c.Expiry, now, minTTL, c.name, codexKind)
+}
+
+func checkExpiry(expiry, now time.Time, minTTL time.Duration, name string, k *kind) error {
+	left := expiry.Sub(now)
 	switch {
 	case left <= 0:
-		return &Error{Name: c.name, Err: ErrExpired,
+		return &Error{Name: name, Err: ErrExpired, kind: k,
 			detail: fmt.Sprintf("%v %s ago", ErrExpired, ago(-left))}
 	case left < minTTL:
-		return &Error{Name: c.name, Err: ErrNearExpiry,
+		return &Error{Name: name, Err: ErrNearExpiry, kind: k,
 			detail: fmt.Sprintf("%v: %s left, %s wanted", ErrNearExpiry, ago(left), ago(minTTL))}
 	}
 	return nil

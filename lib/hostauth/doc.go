@@ -1,4 +1,4 @@
-// Package hostauth reads the logins that the agent's provider keeps on the
+// Package hostauth reads the logins that a provider's client keeps on the
 // host, and says in one error why one of them cannot be used in a bottle.
 //
 //	path, err := hostauth.CodexPath(os.Getenv)
@@ -12,6 +12,5 @@
 //
 // Limits: the signatures of the tokens are not verified, as the file is the
 // operator's own; a login in the system's keyring cannot be read; the file is
-// read once and not watched, so a token that the host refreshes later is not
-// noticed here.
+// read once and not watched, which is package credential's part.
 package hostauth

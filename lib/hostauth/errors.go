@@ -69,12 +69,43 @@ type Error struct {
 
 	detail string // replaces the text of Err
 	hint   string // replaces the hint of Err
+	kind   *kind  // whose login it is; nil is Codex's
+}
+
+// kind is whose login it is: how the client is called, and what its user does
+// about a problem where that is not what a user of Codex does.
+type kind struct {
+	login string
+	texts map[error]string
+	hints map[error]string
+}
+
+var codexKind = &kind{login: "codex"}
+
+const claudeLogin = `sign in on the host: run "claude" there, and /login`
+
+var claudeKind = &kind{
+	login: "claude",
+	texts: map[error]string{ErrNoLogin: "no Claude Code login found", ErrNoExp: "is no time in milliseconds since 1970"},
+	hints: map[error]string{
+		ErrNoLogin:  claudeLogin + "; for an API key or a long-lived token, give the bottle its variable with agent.api_key",
+		ErrNoTokens: "the file holds no login; " + claudeLogin, ErrNoExp: claudeLogin, ErrBadField: "the login is damaged; " + claudeLogin,
+		ErrExpired:      "run claude on the host once, so that it renews its login",
+		ErrNearExpiry:   "run claude on the host near its end, so that it renews its login, or /login there again to have a new one now",
+		ErrNotRegular:   "name the .credentials.json file itself",
+		ErrTooLarge:     "check that this is Claude Code's .credentials.json",
+		ErrNotJSON:      "check that this is Claude Code's .credentials.json",
+		ErrTrailingData: "the file is damaged; " + claudeLogin, ErrDuplicateKey: "the file is damaged; " + claudeLogin,
+	},
 }
 
 func (e *Error) Error() string {
 	text := e.detail
 	if text == "" {
 		text = e.Err.Error()
+		if e.kind != nil && e.kind.texts[e.Err] != "" {
+			text = e.kind.texts[e.Err]
+		}
 	}
 	if e.Where != "" {
 		text = e.Where + ": " + text
@@ -82,13 +113,19 @@ func (e *Error) Error() string {
 	if e.Name != "" {
 		return "read " + e.Name + ": " + text
 	}
-	return "codex login: " + text
+	if e.kind != nil {
+		return e.kind.login + " login: " + text
+	}
+	return codexKind.login + " login: " + text
 }
 
 // HintText returns what the operator can do.
 func (e *Error) HintText() string {
 	if e.hint != "" {
 		return e.hint
+	}
+	if e.kind != nil && e.kind.hints[e.Err] != "" {
+		return e.kind.hints[e.Err]
 	}
 	if s, ok := e.Err.(*sentinel); ok {
 		return s.hint

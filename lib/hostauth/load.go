@@ -16,13 +16,19 @@ import (
 // file that is there and cannot be used is found too: [LoadCodex] says why it
 // cannot.
 func CodexPath(getenv func(string) string) (string, error) {
+	return find(getenv, codexKind, "auth.json", "CODEX_HOME", ".codex")
+}
+
+// find looks for the file name in the directory that the variable env names,
+// then in sub of the home directory.
+func find(getenv func(string) string, k *kind, name, env, sub string) (string, error) {
 	var looked string
-	for _, dir := range []struct{ env, sub string }{{"CODEX_HOME", ""}, {"HOME", ".codex"}} {
+	for _, dir := range []struct{ env, sub string }{{env, ""}, {"HOME", sub}} {
 		base := getenv(dir.env)
 		if base == "" {
 			continue
 		}
-		path := filepath.Join(base, dir.sub, "auth.json")
+		path := filepath.Join(base, dir.sub, name)
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return path, nil
 		}
@@ -32,9 +38,9 @@ func CodexPath(getenv func(string) string) (string, error) {
 		looked += path
 	}
 	if looked == "" {
-		return "", &Error{Err: ErrNoLogin, detail: "neither CODEX_HOME nor HOME is set", hint: "set one, or name the file"}
+		return "", &Error{Err: ErrNoLogin, detail: "neither " + env + " nor HOME is set", hint: "set one, or name the file", kind: k}
 	}
-	return "", &Error{Name: looked, Err: ErrNoLogin, Cause: fs.ErrNotExist}
+	return "", &Error{Name: looked, Err: ErrNoLogin, Cause: fs.ErrNotExist, kind: k}
 }
 
 // LoadCodex reads and validates the auth.json at path: a regular file, not a
@@ -44,15 +50,15 @@ func CodexPath(getenv func(string) string) (string, error) {
 func LoadCodex(path string) (*Codex, error) {
 	data, err := secret.ReadPrivateFile(path, MaxSize)
 	if err != nil {
-		return nil, fileError(path, err)
+		return nil, fileError(path, err, codexKind)
 	}
 	return parseNamed(data, path)
 }
 
 // fileError names the reason why ReadPrivateFile has refused path. The second
 // look at the file only chooses the name: nothing is read by it.
-func fileError(path string, err error) error {
-	e := &Error{Name: path, Err: ErrUnreadable, Cause: err}
+func fileError(path string, err error, k *kind) error {
+	e := &Error{Name: path, Err: ErrUnreadable, Cause: err, kind: k}
 	var fe *secret.FileError
 	if errors.As(err, &fe) {
 		e.detail, e.hint = strings.TrimPrefix(fe.Error(), "read "+fe.Path+": "), fe.Hint

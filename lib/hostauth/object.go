@@ -110,3 +110,12 @@ func (o object) object(key string) (object, error) {
 	}
 	return sub, nil
 }
+
+// strings returns the array of strings at key.
+func (o object) strings(key string) ([]string, error) {
+	var list []string
+	if o[key][0] != '[' || json.Unmarshal(o[key], &list) != nil {
+		return nil, ErrBadField
+	}
+	return list, nil
+}

@@ -1,12 +1,12 @@
 package inject
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
-	"strings"
 
 	"bottle/lib/authority"
+	"bottle/lib/credential"
+	"bottle/lib/gitrule"
 	"bottle/lib/pathrule"
 	"bottle/lib/proxy"
 	"bottle/lib/secret"
@@ -18,35 +18,43 @@ type Config struct {
 	proxy.Settings
 	Dummies struct {
 		SHA256 []string `toml:"sha256"`
+		Seed   string   `toml:"seed"`   // file that new ones are made from
+		Minted string   `toml:"minted"` // file of the digests of those
 	} `toml:"dummies"`
+	Login []LoginConfig `toml:"login"`
 	Route []RouteConfig `toml:"route"`
+
+	// EnvFile, unless empty, is where token_env is looked up before the
+	// environment. It is followed like any other file.
+	EnvFile string
 }
 
 // RouteConfig is one [[route]] of egress.toml.
 type RouteConfig struct {
-	Host          string      `toml:"host"`
-	Methods       []string    `toml:"methods"`
-	Paths         []string    `toml:"paths"`
-	Inject        string      `toml:"inject"`
-	RefusalStatus int         `toml:"refusal_status"`
-	Auth          *AuthConfig `toml:"auth"`
-}
-
-// AuthConfig says which credential a route gets.
-type AuthConfig struct {
-	Scheme   string `toml:"scheme"`
-	TokenEnv string `toml:"token_env"`
+	Host          string   `toml:"host"`
+	Methods       []string `toml:"methods"`
+	Paths         []string `toml:"paths"`
+	Inject        string   `toml:"inject"`
+	RefusalStatus int      `toml:"refusal_status"`
+	Git           string   `toml:"git"`
+	// RedactResponses is true unless the file says otherwise.
+	RedactResponses *bool `toml:"redact_responses"`
+	// TokenEndpoint names a login whose provider's sign-in host egress is here.
+	TokenEndpoint string                          `toml:"token_endpoint"`
+	Auth          *tomlfile.OneOrMany[AuthConfig] `toml:"auth"`
 }
 
 var (
 	schemePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]*$`) // token, RFC 9110 section 5.6.2
+	tokenPattern  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	methodPattern = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
 	sumPattern    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// Routes validates the file's routes and looks their tokens up. lookup gives a
-// token by its environment name; a missing one is an error, not an open route.
+// Routes validates the file's routes and reads their credentials for the first
+// time. lookup is the environment. What is missing is an error, not an open
+// route. The credentials stay as they are until [Routes.Follow].
 func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*Routes, error) {
 	var problems []*tomlfile.Error
 	complain := func(key, format string, args ...any) *tomlfile.Error {
@@ -59,6 +67,8 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 			complain(tomlfile.Index("dummies.sha256", i), "want 64 lower-case hex digits")
 		}
 	}
+	a := newAuths(c, f, lookup, complain)
+	dummies := a.openDummies(c)
 	var routes []*Route
 	seen := map[authority.Pattern]int{}
 	for i, rc := range c.Route {
@@ -97,47 +107,29 @@ func (c *Config) Routes(f *tomlfile.File, lookup func(string) (string, bool)) (*
 		if s := rc.RefusalStatus; s != 0 && (s < 400 || s > 499 || s == http.StatusTooManyRequests) {
 			complain(at+".refusal_status", "%d is not a status from 400 to 499 other than 429", s)
 		}
+		if r.Git, err = gitrule.Parse(rc.Git); err != nil {
+			complain(at+".git", "%w", err).WithHint(`use "read", "write" or "off"`)
+		}
+		r.RedactResponses = rc.RedactResponses == nil || *rc.RedactResponses
 		if rc.Auth != nil {
-			r.Authorization = rc.Auth.value(at+".auth", complain, lookup)
+			r.auth = a.parts(at+".auth", *rc.Auth, r.RedactResponses)
 		} else if r.Mode == Replace {
 			complain(at+".inject", "replace needs auth: there is nothing to put in the dummy's place")
+		}
+		if rc.TokenEndpoint != "" {
+			if rc.Auth != nil {
+				complain(at+".auth", "nothing is sent from a token endpoint that stands here")
+			}
+			r.endpoint = a.endpoint(at+".token_endpoint", rc.TokenEndpoint, c, dummies)
 		}
 		routes = append(routes, r)
 	}
 	if err := tomlfile.Join(problems...); err != nil {
 		return nil, err
 	}
-	return NewRoutes(routes, c.Dummies.SHA256), nil
-}
-
-func (a *AuthConfig) value(at string, complain func(string, string, ...any) *tomlfile.Error, lookup func(string) (string, bool)) secret.Value {
-	if !schemePattern.MatchString(a.Scheme) {
-		complain(at+".scheme", "%q is not an authentication scheme such as Bearer", a.Scheme)
-		return secret.Value{}
-	}
-	if !envPattern.MatchString(a.TokenEnv) {
-		complain(at+".token_env", "%q is not the name of an environment variable", a.TokenEnv)
-		return secret.Value{}
-	}
-	text, ok := lookup(a.TokenEnv)
-	if !ok {
-		complain(at+".token_env", "%s is not set", a.TokenEnv).WithHint("name the file that holds it with --env-file, or export it to bottle-egress alone")
-		return secret.Value{}
-	}
-	token, err := secret.New(text)
-	if err != nil {
-		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
-		return secret.Value{}
-	}
-	if strings.Contains(token.Expose(), " ") {
-		complain(at+".token_env", "%s: the token contains a space", a.TokenEnv).WithHint("the scheme belongs into scheme, the token alone into the variable")
-		return secret.Value{}
-	}
-	v, err := secret.New(a.Scheme + " " + token.Expose())
-	if err != nil {
-		complain(at+".token_env", "%s: %w", a.TokenEnv, err)
-	}
-	return v
+	t := newRoutes(routes, dummies)
+	t.sources, t.logins = a.set, a.allLogins()
+	return t, nil
 }
 
 // LoadEnvFile reads KEY=value lines. The file must be private, see
@@ -147,20 +139,5 @@ func LoadEnvFile(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
-	for i, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimSuffix(line, "\r")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		key, value, ok := strings.Cut(line, "=")
-		if !ok || !envPattern.MatchString(key) {
-			return nil, fmt.Errorf("%s:%d: want NAME=value", path, i+1)
-		}
-		if _, twice := out[key]; twice {
-			return nil, fmt.Errorf("%s:%d: %s is set twice", path, i+1, key)
-		}
-		out[key] = value
-	}
-	return out, nil
+	return credential.ParseEnv(path, data)
 }

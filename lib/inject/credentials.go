@@ -2,55 +2,34 @@ package inject
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+
+	"bottle/lib/loginheader"
 )
 
-// credentialHeaders carry a login in the APIs that agents talk to. None of
-// them passes from the agent to an origin: on a route with a credential they
-// could put another identity beside the injected one, and on any route they
-// could log in to an account that is not the operator's.
-//
-// Authorization is RFC 9110, section 11.6.2; the others are vendors' own.
-var credentialHeaders = []string{
-	"Authorization",
-	"X-Api-Key",      // Anthropic and many others
-	"Api-Key",        // Azure OpenAI
-	"X-Goog-Api-Key", // Google
-	"X-Goog-Iam-Authorization-Token",
-	"X-Auth-Token",
-	"X-Access-Token",
-	"X-Auth-Key", // Cloudflare
-	"X-Authorization",
-	"X-Amz-Security-Token", // AWS
-	"Private-Token",        // GitLab
-	"Job-Token",            // GitLab
-	"Deploy-Token",         // GitLab
-	"X-Github-Token",
-	"X-Figma-Token",
-	"X-Vault-Token",
-	"X-Consul-Token",
-	"X-Shopify-Access-Token",
-	"X-Openai-Api-Key",
-	"Openai-Api-Key",
-	"Anthropic-Api-Key",
-	"Apikey",
-	"Proxy-Authorization", // hop-by-hop; listed so that no order of steps lets it through
-}
+// These prefix a credential in Sec-WebSocket-Protocol, where a browser can put
+// one: for OpenAI's realtime endpoint, and for Kubernetes' API.
+const (
+	keySubprotocol    = "openai-insecure-api-key."
+	bearerSubprotocol = "base64url.bearer.authorization.k8s.io."
+)
 
-// keySubprotocol prefixes an API key in Sec-WebSocket-Protocol, which OpenAI's
-// realtime endpoint takes from browsers.
-const keySubprotocol = "openai-insecure-api-key."
-
-// otherCredential returns the name of a credential header other than
-// Authorization that req carries, or "".
-func otherCredential(h http.Header) string {
-	for _, name := range credentialHeaders[1:] {
-		if _, ok := h[name]; ok {
+// otherCredential returns the name of a header with a login that req carries
+// and that is no place of the route's own credential, or "".
+func otherCredential(h http.Header, r *Route) string {
+	for name := range h {
+		if d := dashed(name); d != name && isLogin(d) {
+			return name
+		}
+	}
+	for name := range loginheader.All {
+		if _, ok := h[name]; ok && !r.injects(name) {
 			return name
 		}
 	}
 	for _, v := range h["Sec-Websocket-Protocol"] {
-		if strings.Contains(v, keySubprotocol) {
+		if strings.Contains(v, keySubprotocol) || strings.Contains(v, bearerSubprotocol) {
 			return "Sec-WebSocket-Protocol"
 		}
 	}
@@ -62,26 +41,60 @@ func otherCredential(h http.Header) string {
 // or "".
 func overrides(h http.Header, r *Route) string {
 	var names []string
-	if r.Methods != nil {
+	if r.Methods != nil || r.Git.Restricts() {
 		names = append(names, "X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
 	}
-	if len(r.paths) > 0 {
+	if len(r.paths) > 0 || r.Git.Restricts() {
 		names = append(names, "X-Original-Url", "X-Rewrite-Url", "X-Original-Uri", "X-Forwarded-Uri", "X-Forwarded-Prefix")
 	}
-	for _, name := range names {
-		if _, ok := h[name]; ok {
+	for name := range h {
+		if slices.Contains(names, dashed(name)) {
 			return name
 		}
 	}
 	return ""
 }
 
-// stripCredentials removes the credentials listed above from h. This is the
+// dashed returns the name for which some servers take name: to CGI and what came
+// after it (RFC 3875, section 4.1.18; WSGI), X_Api_Key is X-Api-Key.
+func dashed(name string) string {
+	if !strings.Contains(name, "_") {
+		return name
+	}
+	return http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+}
+
+func isLogin(name string) bool {
+	for login := range loginheader.All {
+		if name == login {
+			return true
+		}
+	}
+	return false
+}
+
+// deleteDashed removes the fields of h that some servers take for name.
+func deleteDashed(h http.Header, name string) {
+	for other := range h {
+		if other != name && dashed(other) == name {
+			delete(h, other)
+		}
+	}
+}
+
+// stripCredentials removes the headers that carry a login from h: on a route
+// with a credential they could put another identity beside the injected one,
+// and on any route they could log in to an account that is not the operator's. This is the
 // line that takes the agent's dummy, and any other login that it put into a
 // header, off a request; cookies and URLs it leaves alone.
 func stripCredentials(h http.Header) {
-	for _, name := range credentialHeaders {
+	for name := range loginheader.All {
 		delete(h, name)
+	}
+	for name := range h {
+		if d := dashed(name); d != name && isLogin(d) {
+			delete(h, name)
+		}
 	}
 	protocols, ok := h["Sec-Websocket-Protocol"]
 	if !ok {
@@ -90,7 +103,7 @@ func stripCredentials(h http.Header) {
 	var kept []string
 	for _, v := range protocols {
 		for _, p := range strings.Split(v, ",") {
-			if p = strings.TrimSpace(p); p != "" && !strings.HasPrefix(p, keySubprotocol) {
+			if p = strings.TrimSpace(p); p != "" && !strings.HasPrefix(p, keySubprotocol) && !strings.HasPrefix(p, bearerSubprotocol) {
 				kept = append(kept, p)
 			}
 		}

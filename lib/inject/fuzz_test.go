@@ -2,10 +2,12 @@ package inject
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"bottle/lib/authority"
+	"bottle/lib/credential"
 	"bottle/lib/secret"
 )
 
@@ -17,7 +19,7 @@ func FuzzReplaceNeedsTheOwnDummy(f *testing.F) {
 		f.Add(s, "")
 		f.Add("Bearer "+dummy, s)
 	}
-	authorization, err := secret.New("Bearer real")
+	token, err := secret.New("the-real-one")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -25,12 +27,16 @@ func FuzzReplaceNeedsTheOwnDummy(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	route := &Route{Pattern: p, Mode: Replace, Authorization: authorization}
+	route := &Route{Pattern: p, Mode: Replace, auth: []part{
+		{place: inHeader, name: "Authorization", value: schemeTemplate("Bearer"), source: credential.Fixed("test", token)},
+	}}
 	routes := NewRoutes([]*Route{route}, []string{secret.SHA256(dummy)})
 	f.Fuzz(func(t *testing.T, value, protocols string) {
 		h := http.Header{"Authorization": {value}, "Sec-Websocket-Protocol": {protocols}}
-		inject, err := judge{routes}.wantsCredential(h, route, authority.Authority{Host: "a.test", Port: 443})
-		if inject && err == nil {
+		d := &decision{route: route}
+		req := &http.Request{Header: h, URL: &url.URL{}}
+		err := judge{routes}.wantsCredential(req, d, authority.Authority{Host: "a.test", Port: 443})
+		if d.inject && err == nil {
 			fields := strings.Fields(value)
 			if len(fields) != 2 || !strings.EqualFold(fields[0], "bearer") || fields[1] != dummy {
 				t.Fatalf("the real credential was given for %q", value)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"bottle/lib/authority"
+	"bottle/lib/credential"
 	"bottle/lib/forward"
 	"bottle/lib/pathrule"
 	"bottle/lib/refusal"
@@ -16,7 +17,7 @@ import (
 // A server that honours such a header takes GET for DELETE, or one path for
 // another, after the route's rule was satisfied.
 func TestHeadersThatOverrideTheRequestLineAreRefusedOnRoutesWithRules(t *testing.T) {
-	token, err := secret.New("Bearer " + "t0ken")
+	token, err := secret.New("t0ken-of-a-test")
 	require.NoError(t, err)
 	paths, _, err := pathrule.Parse([]string{"/a/"})
 	require.NoError(t, err)
@@ -36,7 +37,8 @@ func TestHeadersThatOverrideTheRequestLineAreRefusedOnRoutesWithRules(t *testing
 		{Route{}, "X-HTTP-Method-Override", false},
 	} {
 		r := tc.route
-		r.Pattern, r.Mode, r.Authorization = pattern, Always, token
+		r.Pattern, r.Mode = pattern, Always
+		r.auth = []part{{place: inHeader, name: "Authorization", value: schemeTemplate("Bearer"), source: credential.Fixed("test", token)}}
 		req, err := http.NewRequest("GET", "https://api.test/a/b", nil)
 		require.NoError(t, err)
 		req.Header.Set(tc.header, "DELETE")

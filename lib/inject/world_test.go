@@ -65,12 +65,12 @@ func parse(text string, lookup func(string) (string, bool)) (*inject.Routes, err
 	return c.Routes(f, lookup)
 }
 
-var hosts = []string{"always.test", "replace.test", "status.test", "open.test", "rules.test", "wild.test"}
+var hosts = []string{"always.test", "replace.test", "status.test", "open.test", "rules.test", "wild.test", "auth.openai.com"}
 
 // world is an agent, the engine with routes, and an origin for all hosts. It
 // keeps every byte that the agent, the log and the audit file get.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	engine *forward.Engine
 	config forward.Config
 	proxy  string
@@ -78,13 +78,16 @@ type world struct {
 	seen   chan *http.Request // at the origin
 	leaks  *lockedBuffer      // agent's bytes and the log
 	audit  string
+	asked  int // requests, each of which ends in a record
 }
 
 // newWorld starts an engine with the routes of an egress.toml. answer, unless
 // nil, is the origin; requests to it are on seen first.
-func newWorld(t *testing.T, routes string, answer http.HandlerFunc) *world {
+func newWorld(t testing.TB, routes string, answer http.HandlerFunc) *world {
 	t.Helper()
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	if _, ok := t.(*testing.T); ok { // a benchmark has goroutines of its own
+		t.Cleanup(func() { goleak.VerifyNone(t) })
+	}
 	w := &world{t: t, seen: make(chan *http.Request, 64), leaks: &lockedBuffer{}}
 	ca, err := mintca.New(mintca.Options{Hosts: hosts})
 	require.NoError(t, err)
@@ -139,6 +142,8 @@ func newWorld(t *testing.T, routes string, answer http.HandlerFunc) *world {
 func (w *world) policy(routes string) *forward.Policy {
 	r, err := parse(routes, lookup)
 	require.NoError(w.t, err)
+	r.Follow(slog.New(slog.NewTextHandler(w.leaks, nil)))
+	w.t.Cleanup(func() { require.NoError(w.t, r.Close()) })
 	return r.Policy()
 }
 
@@ -154,7 +159,7 @@ func (w *world) nothingLeaked() {
 	}
 }
 
-func requireAbsent(t *testing.T, where, value string) {
+func requireAbsent(t testing.TB, where, value string) {
 	t.Helper()
 	for _, form := range []string{value, value[:24], value[len(value)-24:], base64.StdEncoding.EncodeToString([]byte(value)), fmt.Sprintf("%x", value), fmt.Sprintf("%d", []byte(value))} {
 		require.False(t, strings.Contains(where, form), "a real credential came out")
@@ -184,6 +189,7 @@ func (w *world) dial() net.Conn {
 // ask sends one request with the given header lines and returns the answer.
 func (w *world) ask(method, url string, lines ...string) *http.Response {
 	w.t.Helper()
+	w.asked++
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, path, _ := strings.Cut(rest, "/")
 	c := w.dial()

@@ -7,7 +7,10 @@ import (
 	"strings"
 
 	"bottle/lib/forward"
+	"bottle/lib/inject"
+	"bottle/lib/knownsecret"
 	"bottle/lib/pathrule"
+	"bottle/lib/provider"
 	"bottle/lib/tomlfile"
 )
 
@@ -37,27 +40,39 @@ func (c *checker) run() {
 	c.network()
 }
 
-// What egress takes: a scheme is a token (RFC 9110, section 5.6.2) that begins
-// with a letter; methods in use are letters and hyphens.
-var (
-	schemePattern = regexp.MustCompile("^[A-Za-z][A-Za-z0-9!#$%&'*+.^_|~-]*$")
-	methodPattern = regexp.MustCompile("^[A-Z][A-Z-]*$")
-)
+// Methods in use are letters and hyphens.
+var methodPattern = regexp.MustCompile("^[A-Z][A-Z-]*$")
 
 func (c *checker) agent() {
 	a := c.m.Agent
-	if a.Provider != Codex && a.Provider != None {
-		c.errorf("agent.provider", "%q is not supported", a.Provider).WithHint(`agent.provider is "codex" or "none"`)
+	preset, known := c.m.Preset()
+	names := `"` + strings.Join(provider.Names(), `", "`) + `"`
+	if !known && a.Provider != None {
+		c.errorf("agent.provider", "%q is not supported", a.Provider).WithHint(`agent.provider is ` + names + ` or "none"`)
 	}
 	if a.Provider == None && a.ForwardHostCredentials {
-		c.errorf("agent.forward_host_credentials", "needs a provider whose login it is").WithHint(`set agent.provider = "codex"`)
+		c.errorf("agent.forward_host_credentials", "needs a provider whose login it is").WithHint(`set agent.provider to one of ` + names)
+	}
+	if a.APIKey != nil {
+		switch {
+		case len(preset.Keys) == 0:
+			c.errorf("agent.api_key", "there is no preset for a key of this provider").WithHint("give it a route of its own, or use the host's login with forward_host_credentials")
+		case a.ForwardHostCredentials:
+			c.errorf("agent.api_key", "stands for the host's login; set one or the other").WithHint("drop it, or forward_host_credentials")
+		}
+	}
+	if a.Refresh != inject.RefreshFollow && a.Refresh != inject.RefreshProxy {
+		c.errorf("agent.refresh", "%q is not known", a.Refresh).WithHint(`agent.refresh is "follow" or "proxy"`)
 	}
 	if !a.ForwardHostCredentials {
 		const why = "has no effect without forward_host_credentials = true"
 		if a.AuthFile != "" {
 			c.errorf("agent.auth_file", why)
 		}
-		if len(a.ExtraHosts) > 0 {
+		if c.m.file.Has("agent.refresh") {
+			c.errorf("agent.refresh", why)
+		}
+		if len(a.ExtraHosts) > 0 && a.APIKey == nil {
 			c.errorf("agent.extra_hosts", why)
 		}
 	}
@@ -74,10 +89,13 @@ func (c *checker) agent() {
 			c.errorf(key, "%s has a value in agent.env already", name)
 		}
 		for _, r := range c.m.Egress.Routes {
-			if r.Auth != nil && r.Auth.TokenRef.Env == name {
+			if slices.ContainsFunc(r.Parts(), func(p Auth) bool { return p.TokenRef.Env == name }) {
 				c.errorf(key, "%s holds the secret of a route; the agent must not have it", name).
-					WithHint("egress puts the secret on; if the agent's program wants to see the variable, give it a placeholder in agent.env")
+					WithHint("egress puts the secret on; if the agent's program wants to see the variable, give it a made-up value with agent.env in bottle.toml")
 			}
+		}
+		if a.APIKey != nil && a.APIKey.Env == name {
+			c.errorf(key, "%s holds the provider's key; the agent must not have it", name).WithHint("the agent gets a dummy of it without being told to")
 		}
 	}
 	for i, h := range a.ExtraHosts {
@@ -86,7 +104,7 @@ func (c *checker) agent() {
 			c.errorf(key, "%s: the login goes to hosts named one by one", h)
 		}
 		same := func(o Host) bool { return o == h }
-		if slices.IndexFunc(a.ExtraHosts, same) < i || slices.ContainsFunc(codexHosts, func(s string) bool { return mustHost(s) == h }) {
+		if slices.IndexFunc(a.ExtraHosts, same) < i || slices.ContainsFunc(preset.Hosts, func(s string) bool { return mustHost(s) == h }) {
 			c.errorf(key, "%s is a host of the provider already", h)
 		}
 	}
@@ -94,13 +112,14 @@ func (c *checker) agent() {
 
 // variable checks a variable that the agent is to get.
 func (c *checker) variable(key, name string) {
+	preset, _ := c.m.Preset()
 	switch {
 	case !isVariable(name):
 		c.errorf(key, "%q is not the name of an environment variable", name).WithHint("use letters, digits and _, no digit first")
 	case strings.HasPrefix(name, "EGRESS_TOKEN_"):
 		c.errorf(key, "the agent must not have egress's variables")
-	case c.m.Agent.Provider == Codex && slices.Contains(overriding, name):
-		c.errorf(key, "makes Codex leave its login aside")
+	case slices.Contains(preset.Overriding, name):
+		c.errorf(key, "makes %s leave its login aside", preset.Client)
 	}
 }
 
@@ -142,7 +161,7 @@ func (c *checker) routes() {
 				break
 			}
 		}
-		if slices.Contains(c.m.ProviderHosts(), r.Host) {
+		if slices.Contains(c.m.ProviderHosts(), r.Host) || slices.Contains(c.m.SignInHosts(), r.Host) {
 			c.errorf(host, "%s belongs to the provider's login, which has its route already", r.Host).
 				WithHint("drop this route, or forward_host_credentials")
 		}
@@ -156,14 +175,37 @@ func (c *checker) routes() {
 		case r.Inject == "replace" && len(c.m.ProviderHosts()) == 0:
 			c.errorf(at+".inject", "this bottle has no dummy that could be replaced").WithHint(`"replace" needs forward_host_credentials = true`)
 		}
-		if a := r.Auth; a != nil {
-			if a.TokenRef.Equal(TokenRef{}) {
-				c.errorf(at+".auth.token_ref", "is missing").WithHint("name the variable that holds the secret; a route without auth is open")
-			}
-			if c.m.file.Has(at+".auth.scheme") && !schemePattern.MatchString(a.Scheme) {
-				c.errorf(at+".auth.scheme", "%q is not an authentication scheme such as Bearer", a.Scheme)
-			}
+		if r.Git != "" && r.Git != "read" && r.Git != "write" && r.Git != "off" {
+			c.errorf(at+".git", "%q is not known", r.Git).WithHint(`git is "read", "write" or "off"`)
 		}
+		c.auth(at+".auth", r)
+	}
+}
+
+// auth checks the parts of a route's credential.
+func (c *checker) auth(key string, r Route) {
+	sources := 0
+	for i := range r.Parts() {
+		a, at := &r.Auth.Items[i], r.Auth.At(key, i)
+		none := a.TokenRef.Equal(TokenRef{})
+		if !none {
+			sources++
+		}
+		if a.Unplaced() && !c.m.file.Has(at+".scheme") {
+			if none {
+				c.errorf(at+".token_ref", "is missing").WithHint("name the variable that holds the secret; a route without auth is open")
+			}
+			continue
+		}
+		if !a.Check(at, c.errorf) {
+			continue
+		}
+		if a.Constant() != none {
+			c.errorf(at+".token_ref", "is missing, or there is no {token} in the value").WithHint("a value without fields has no source, and every other one has")
+		}
+	}
+	if r.Auth != nil && sources == 0 && len(r.Parts()) > 1 {
+		c.errorf(key, "puts no token anywhere")
 	}
 }
 
@@ -202,6 +244,12 @@ func (c *checker) pipelock() {
 	if p.RequestsPerMinute < 0 {
 		c.errorf("pipelock.requests_per_minute", "%d is negative; 0 is off", p.RequestsPerMinute)
 	}
+	switch p.OnUndecodable {
+	case "", "block", "scan-raw":
+	default:
+		c.errorf("pipelock.on_undecodable", "%q is not known", p.OnUndecodable).WithHint(`use "block" or "scan-raw", or leave it out`)
+	}
+	c.found = append(c.found, knownsecret.Check(c.m.file, "pipelock.known_secrets", p.KnownSecrets)...)
 	allowed := slices.Concat(c.m.ProviderHosts(), p.Allow)
 	for _, r := range c.m.Egress.Routes {
 		allowed = append(allowed, r.Host)
@@ -212,6 +260,26 @@ func (c *checker) pipelock() {
 			c.errorf(tomlfile.Index("pipelock.tls_passthrough", i), "%s is no host of a route or of pipelock.allow", h).
 				WithHint("passthrough leaves an allowed host's traffic encrypted; it does not allow a host")
 		}
+	}
+	c.action("pipelock.on_match", p.OnMatch)
+	for _, name := range slices.Sorted(maps.Keys(p.OnMatchByHost)) {
+		key := tomlfile.Key("pipelock.on_match_by_host", name)
+		var h Host
+		if err := h.UnmarshalText([]byte(name)); err != nil {
+			c.errorf(key, "%w", err)
+			continue
+		}
+		related := func(a Host) bool { return a.Covers(h) || h.Covers(a) }
+		if !slices.ContainsFunc(allowed, related) {
+			c.errorf(key, "%s is no host of a route or of pipelock.allow", h)
+		}
+		c.action(key, p.OnMatchByHost[name])
+	}
+}
+
+func (c *checker) action(key, name string) {
+	if name != Block && name != Redact && name != Log {
+		c.errorf(key, "%q is not an action", name).WithHint(`use "block", "redact" or "log"`)
 	}
 }
 

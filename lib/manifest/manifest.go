@@ -13,6 +13,9 @@ import (
 	"strings"
 
 	"bottle/lib/forward"
+	"bottle/lib/inject"
+	"bottle/lib/knownsecret"
+	"bottle/lib/provider"
 	"bottle/lib/tomlfile"
 )
 
@@ -25,11 +28,9 @@ const (
 	Pipelock = "pipelock"
 )
 
-// The providers, as agent.provider names them.
-const (
-	Codex = "codex"
-	None  = "none"
-)
+// None is agent.provider where no preset is wanted; the others are those of
+// package provider.
+const None = "none"
 
 // Manifest is a bottle.toml.
 type Manifest struct {
@@ -45,13 +46,17 @@ type Manifest struct {
 
 // Agent is what the agent is and what it gets.
 type Agent struct {
-	// Provider is Codex or None.
+	// Provider is the name of a preset, or None.
 	Provider string `toml:"provider"`
 	// ForwardHostCredentials lets the agent use the host's login, through a
 	// dummy of it.
 	ForwardHostCredentials bool `toml:"forward_host_credentials"`
 	// AuthFile is the host's login; "" means where the provider's client keeps it.
 	AuthFile string `toml:"auth_file"`
+	// Refresh is who renews the host's login: "follow" or "proxy".
+	Refresh string `toml:"refresh"`
+	// APIKey, unless nil, is the provider's credential in the login's stead.
+	APIKey *TokenRef `toml:"api_key"`
 	// Env are variables that the agent gets; they win over generated ones.
 	Env map[string]string `toml:"env"`
 	// PassEnv names the host's variables that the agent gets.
@@ -78,13 +83,27 @@ type Route struct {
 	Methods []string `toml:"methods"` // nil is all
 	Paths   []string `toml:"paths"`   // nil is all
 	Inject  string   `toml:"inject"`  // "always" or "replace"
-	Auth    *Auth    `toml:"auth"`    // nil: no credential is put on
+	Git     string   `toml:"git"`     // "read", "write", "off" or ""
+	// RedactResponses is nil for true.
+	RedactResponses *bool                     `toml:"redact_responses"`
+	Auth            *tomlfile.OneOrMany[Auth] `toml:"auth"` // nil: no credential is put on
 }
 
-// Auth is the credential of a route.
+// Parts returns the parts of the route's credential.
+func (r Route) Parts() []Auth {
+	if r.Auth == nil {
+		return nil
+	}
+	return r.Auth.Items
+}
+
+// Redacts reports whether answers of the route are searched for its credential.
+func (r Route) Redacts() bool { return r.RedactResponses == nil || *r.RedactResponses }
+
+// Auth is one part of the credential of a route.
 type Auth struct {
-	Scheme   string   `toml:"scheme"`
-	TokenRef TokenRef `toml:"token_ref"`
+	inject.AuthPlace
+	TokenRef TokenRef `toml:"token_ref"` // zero where the part is constant
 }
 
 // PipelockTable is about the stage that filters.
@@ -94,7 +113,28 @@ type PipelockTable struct {
 	TLSPassthrough []Host `toml:"tls_passthrough"`
 	// RequestsPerMinute is the limit for each host; 0 is off.
 	RequestsPerMinute int `toml:"requests_per_minute"`
+	// OnMatch is what becomes of a request with a secret in it: Block, Redact or
+	// Log. The provider's hosts have Redact.
+	OnMatch string `toml:"on_match"`
+	// OnMatchByHost is the same for single hosts, the provider's too.
+	OnMatchByHost map[string]string `toml:"on_match_by_host"`
+	// Rules, Allowlist, Disable, SeedPhrases and OnUndecodable are the filter's
+	// keys of [dlp]; the first two name files, see [Manifest.ResolveHome].
+	Rules         []string `toml:"rules"`
+	Allowlist     string   `toml:"allowlist"`
+	Disable       []string `toml:"disable"`
+	SeedPhrases   bool     `toml:"seed_phrases"`
+	OnUndecodable string   `toml:"on_undecodable"`
+	// KnownSecrets are secrets whose values the filter looks for.
+	KnownSecrets []knownsecret.Source `toml:"known_secrets"`
 }
+
+// What the filter does on a match.
+const (
+	Block  = "block"
+	Redact = "redact"
+	Log    = "log"
+)
 
 // Network is how the last stage reaches origins.
 type Network struct {
@@ -139,10 +179,10 @@ func Parse(path string, data []byte) (*Manifest, error) {
 
 func defaults() *Manifest {
 	return &Manifest{
-		Agent:    Agent{Provider: None},
+		Agent:    Agent{Provider: None, Refresh: inject.RefreshFollow},
 		Chain:    Chain{Order: []string{Egress, Pipelock}},
 		Egress:   EgressTable{Listen: Listen{Network: "tcp", Address: "127.0.0.1:9099"}},
-		Pipelock: PipelockTable{Listen: Listen{Network: "tcp", Address: "127.0.0.1:8888"}, RequestsPerMinute: 3000},
+		Pipelock: PipelockTable{Listen: Listen{Network: "tcp", Address: "127.0.0.1:8888"}, RequestsPerMinute: 3000, OnMatch: Block},
 	}
 }
 
@@ -167,8 +207,10 @@ func (m *Manifest) checked(f *tomlfile.File) (*Manifest, error) {
 		if r.Inject == "" {
 			r.Inject = "always"
 		}
-		if r.Auth != nil && r.Auth.Scheme == "" {
-			r.Auth.Scheme = "Bearer"
+		for j := range r.Parts() {
+			if a := &r.Auth.Items[j]; a.Unplaced() {
+				a.Scheme = "Bearer"
+			}
 		}
 	}
 	return m, nil
@@ -193,27 +235,38 @@ func (m *Manifest) Errorf(keyPath, format string, a ...any) *tomlfile.Error {
 // pipelock; otherwise it is the other way round.
 func (m *Manifest) EgressFirst() bool { return m.Chain.Order[0] == Egress }
 
+// Preset returns the preset of the provider; ok is false with [None].
+func (m *Manifest) Preset() (p provider.Provider, ok bool) { return provider.Find(m.Agent.Provider) }
+
+// Forwards reports that the agent may use the provider, by the host's login or
+// by a key.
+func (m *Manifest) Forwards() bool { return m.Agent.ForwardHostCredentials || m.Agent.APIKey != nil }
+
 // ProviderHosts returns the hosts that the provider's routes are for, nil
-// without [Agent.ForwardHostCredentials]. They do not appear as routes in the
-// manifest, and no route of the manifest may name one of them.
+// unless [Manifest.Forwards]. They do not appear as routes in the manifest, and
+// no route of the manifest may name one of them.
 func (m *Manifest) ProviderHosts() []Host {
-	if m.Agent.Provider != Codex || !m.Agent.ForwardHostCredentials {
+	p, ok := m.Preset()
+	if !ok || !m.Forwards() {
 		return nil
 	}
 	var hosts []Host
-	for _, h := range codexHosts {
+	for _, h := range p.Hosts {
 		hosts = append(hosts, mustHost(h))
 	}
 	return append(hosts, m.Agent.ExtraHosts...)
 }
 
-// codexHosts are where Codex 0.135 and 0.169 send what a login is for: model
-// and account requests to the first, API requests to the second.
-var codexHosts = []string{"chatgpt.com", "api.openai.com"}
-
-// overriding are variables that make Codex leave its login aside; a dummy
-// login would be of no use, and a real key in one would be the agent's to see.
-var overriding = []string{"OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN"}
+// SignInHosts returns the hosts at which egress answers the agent's own
+// refresh, nil without [Agent.ForwardHostCredentials]. No route of the manifest
+// may name one of them either.
+func (m *Manifest) SignInHosts() []Host {
+	p, ok := m.Preset()
+	if !ok || !m.Agent.ForwardHostCredentials {
+		return nil
+	}
+	return []Host{mustHost(p.TokenHost)}
+}
 
 // expandHome replaces a leading ~/ by the home directory.
 func expandHome(name, home string) string {

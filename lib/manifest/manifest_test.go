@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bottle/lib/inject"
+
 	"bottle/lib/stage"
 	"bottle/lib/tomlfile"
 )
@@ -41,8 +43,8 @@ inject = "replace"
 auth = { scheme = "token", token_ref = { command = ["op", "read", "op://x/y"] } }
 [pipelock]
 listen = "unix:run/pipelock.sock"
-allow = ["pypi.org"]
-tls_passthrough = ["pypi.org", "a.example.com:8443"]
+allow = ["pkg.example.org"]
+tls_passthrough = ["pkg.example.org", "a.example.com:8443"]
 requests_per_minute = 0
 [network]
 connect_to = ["api.github.com:443:127.0.0.1:8443"]
@@ -57,12 +59,12 @@ func TestParse(t *testing.T) {
 	r := m.Egress.Routes
 	require.Equal(t, "api.github.com", r[0].Host.String())
 	require.Equal(t, "always", r[0].Inject)
-	require.Equal(t, TokenRef{Env: "GITHUB_TOKEN"}, r[0].Auth.TokenRef)
+	require.Equal(t, TokenRef{Env: "GITHUB_TOKEN"}, r[0].Parts()[0].TokenRef)
 	require.Equal(t, "*.example.com:8443", r[1].Host.String())
 	require.Equal(t, "*.example.com", r[1].Host.Name())
 	require.Nil(t, r[1].Auth)
-	require.Equal(t, &Auth{"Bearer", TokenRef{File: "token"}}, r[2].Auth)
-	require.Equal(t, &Auth{"token", TokenRef{Command: []string{"op", "read", "op://x/y"}}}, r[3].Auth)
+	require.Equal(t, []Auth{{inject.AuthPlace{Scheme: "Bearer"}, TokenRef{File: "token"}}}, r[2].Parts())
+	require.Equal(t, []Auth{{inject.AuthPlace{Scheme: "token"}, TokenRef{Command: []string{"op", "read", "op://x/y"}}}}, r[3].Parts())
 	require.Equal(t, "replace", r[3].Inject)
 	require.True(t, m.Egress.Listen.Chosen())
 	require.Equal(t, "unix:/etc/bottle/run/pipelock.sock", m.Pipelock.Listen.String())
@@ -96,6 +98,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:9099", m.Egress.Listen.String())
 	require.Equal(t, "127.0.0.1:8888", m.Pipelock.Listen.String())
 	require.Equal(t, 3000, m.Pipelock.RequestsPerMinute)
+	require.Equal(t, Block, m.Pipelock.OnMatch)
 	require.Nil(t, m.ProviderHosts())
 }
 
@@ -109,7 +112,18 @@ var refused = []struct{ name, src, want string }{
 	{"unknown table", "|[pipelok]", `2: pipelok: unknown key; did you mean "pipelock"?`},
 	{"wrong type", "|[agent]\npass_env = 'TERM'", "3: agent.pass_env: must be an array, not a string"},
 	{"syntax", "|[agent\n", "2: "},
-	{"claude", "|[agent]\nprovider = 'claude'", `3: agent.provider: "claude" is not supported`},
+	{"another provider", "|[agent]\nprovider = 'copilot'", `3: agent.provider: "copilot" is not supported`},
+	{"key of a provider without", "|[agent]\nprovider = 'codex'\napi_key = 'K'", "4: agent.api_key: there is no preset for a key"},
+	{"key and login", "|[agent]\nprovider = 'claude'\nforward_host_credentials = true\napi_key = 'K'", "5: agent.api_key: stands for the host's login"},
+	{"key passed to the agent", "|[agent]\nprovider = 'claude'\napi_key = 'MY_KEY'\npass_env = ['MY_KEY']", "5: agent.pass_env[0]: MY_KEY holds the provider's key"},
+	{"another refresh", "|[agent]\nprovider = 'codex'\nforward_host_credentials = true\nrefresh = 'auto'", `5: agent.refresh: "auto" is not known`},
+	{"refresh of no login", "|[agent]\nprovider = 'codex'\nrefresh = 'proxy'", "4: agent.refresh: has no effect without"},
+	{"another git", "|[[egress.route]]\nhost = 'a.b'\ngit = 'push'", `4: egress.route[0].git: "push" is not known`},
+	{"two places", "|[[egress.route]]\nhost = 'a.b'\nauth = { header = 'x', query = 'y', token_ref = 'T' }", "4: egress.route[0].auth: names more than one place"},
+	{"part without a source", "|[[egress.route]]\nhost = 'a.b'\nauth = [{ token_ref = 'T' }, { header = 'x' }]", "4: egress.route[0].auth[1].token_ref: is missing"},
+	{"bad template", "|[[egress.route]]\nhost = 'a.b'\nauth = { header = 'x', value = '{', token_ref = 'T' }", "4: egress.route[0].auth.value: has a {"},
+	{"constants alone", "|[[egress.route]]\nhost = 'a.b'\nauth = [{ header = 'x', value = 'y' }, { header = 'z', value = 'y' }]", "egress.route[0].auth: puts no token anywhere"},
+	{"the other client's variable", "|[agent]\nprovider = 'claude'\npass_env = ['ANTHROPIC_API_KEY']", "4: agent.pass_env[0]: makes Claude Code leave its login aside"},
 	{"login of nobody", "|[agent]\nforward_host_credentials = true", "3: agent.forward_host_credentials: needs a provider whose login it is"},
 	{"login file unused", "|[agent]\nprovider = 'codex'\nauth_file = 'x'", "4: agent.auth_file: has no effect without forward_host_credentials = true"},
 	{"extra host unused", "|[agent]\nprovider = 'codex'\nextra_hosts = ['x.example']", "4: agent.extra_hosts: has no effect without"},
@@ -172,6 +186,10 @@ var refused = []struct{ name, src, want string }{
 	{"token_ref with a number", "|[[egress.route]]\nhost = 'a.b'\nauth = { token_ref = { command = ['a', 1] } }", "command must be an array of strings; it holds an integer"},
 	{"token_ref of another type", "|[[egress.route]]\nhost = 'a.b'\nauth = { token_ref = 1 }", "4: egress.route[0].auth.token_ref: must be a variable's name, { file"},
 	{"negative rate", "|[pipelock]\nrequests_per_minute = -1", "3: pipelock.requests_per_minute: -1 is negative; 0 is off"},
+	{"unknown action", "|[pipelock]\non_match = 'warn'", `3: pipelock.on_match: "warn" is not an action`},
+	{"unknown action of a host", "|[pipelock]\nallow = ['a.b']\n[pipelock.on_match_by_host]\n'a.b' = 'allow'", `"allow" is not an action`},
+	{"action of a stranger", "|[pipelock.on_match_by_host]\n'a.b' = 'log'", "a.b is no host of a route"},
+	{"action of no host", "|[pipelock.on_match_by_host]\n'*' = 'log'", "parse host pattern"},
 	{"passthrough of a stranger", "|[pipelock]\ntls_passthrough = ['a.b']", "3: pipelock.tls_passthrough[0]: a.b is no host of a route"},
 	{"passthrough of another port", "|[pipelock]\nallow = ['a.b']\ntls_passthrough = ['a.b:444']", "4: pipelock.tls_passthrough[0]: a.b:444 is no host of a route"},
 	{"bad allow", "|[pipelock]\nallow = ['a.b', '*']", "3: pipelock.allow[1]: parse host pattern"},

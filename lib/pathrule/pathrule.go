@@ -23,10 +23,10 @@ type ambiguity string
 func (a ambiguity) Error() string        { return string(a) }
 func (a ambiguity) Is(target error) bool { return target == ErrAmbiguous }
 
-// segments splits an escaped path into its decoded segments. A path that two
-// servers could read differently is an error. A trailing slash gives no
+// Segments splits an escaped path into its decoded segments. A path that two
+// servers could read differently is an error, [ErrAmbiguous]. A trailing slash gives no
 // segment.
-func segments(escaped string) ([]string, error) {
+func Segments(escaped string) ([]string, error) {
 	rest, ok := strings.CutPrefix(escaped, "/")
 	if !ok {
 		return nil, ambiguity("does not begin with /")
@@ -67,7 +67,7 @@ func Check(prefix string) error {
 	case strings.ContainsFunc(prefix, func(r rune) bool { return isControl(r) || r == ' ' || r == '\\' }):
 		return errors.New("has a space, control character or backslash")
 	}
-	_, err := segments(prefix)
+	_, err := Segments(prefix)
 	return err
 }
 
@@ -79,7 +79,7 @@ func Parse(prefixes []string) (Rule, int, error) {
 		if err := Check(p); err != nil {
 			return nil, i, fmt.Errorf("%q %w", p, err)
 		}
-		segs, err := segments(p)
+		segs, err := Segments(p)
 		if err != nil {
 			return nil, i, err
 		}
@@ -95,7 +95,7 @@ func (r Rule) Match(escaped string) (bool, error) {
 	if len(r) == 0 {
 		return true, nil
 	}
-	segs, err := segments(escaped)
+	segs, err := Segments(escaped)
 	if err != nil {
 		return false, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"bottle/lib/authority"
 	"bottle/lib/manifest"
+	"bottle/lib/provider"
 	"bottle/lib/secret"
 	"bottle/lib/tomlfile"
 )
@@ -23,8 +24,9 @@ import (
 // proxyVariables are what clients read a proxy's address from.
 var proxyVariables = []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"}
 
-// bundleVariables are what clients and libraries read a file of roots from.
-var bundleVariables = []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "CARGO_HTTP_CAINFO", "AWS_CA_BUNDLE", "DENO_CERT"}
+// bundleVariables are what clients and libraries read a file of roots from. npm
+// has one of its own: it does not publish by NODE_EXTRA_CA_CERTS (seen with 11.19).
+var bundleVariables = []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "CARGO_HTTP_CAINFO", "AWS_CA_BUNDLE", "DENO_CERT", "NPM_CONFIG_CAFILE"}
 
 // variable is a line of agent.env.
 type variable struct {
@@ -81,10 +83,19 @@ func (b *builder) variables() []variable {
 	for _, name := range bundleVariables {
 		vars = append(vars, variable{name: name, value: bundle})
 	}
-	if b.m.Agent.Provider == manifest.Codex {
-		vars = append(vars,
-			variable{name: "CODEX_CA_CERTIFICATE", value: bundle},
-			variable{name: "CODEX_HOME", value: b.path("agent/codex")})
+	if p, ok := b.m.Preset(); ok {
+		for _, v := range p.Variables {
+			switch v.Value {
+			case provider.Bundle:
+				v.Value = bundle
+			case provider.Directory:
+				v.Value = b.path(agentDir(p))
+			}
+			vars = append(vars, variable{name: v.Name, value: v.Value})
+		}
+	}
+	if v := b.dummy.variable; v.Name != "" {
+		vars = append(vars, variable{name: v.Name, value: v.Value})
 	}
 	set := func(v variable) {
 		if i := slices.IndexFunc(vars, func(o variable) bool { return o.name == v.name }); i >= 0 {

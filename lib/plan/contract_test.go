@@ -24,6 +24,7 @@ func TestTheStagesTakeWhatIsWritten(t *testing.T) {
 	for name, src := range map[string]string{
 		"egress first": chained, "pipelock first": chained + "[chain]\norder = ['pipelock', 'egress']\n", "bare": "",
 		"open ports": "[egress]\nlisten = '127.0.0.1:0'\n[pipelock]\nlisten = '[::1]:0'\n", "sockets": "[egress]\nlisten = 'unix:e'\n[pipelock]\nlisten = 'unix:p'\n",
+		"claude": claudeLogin, "claude key": claudeKey, "every kind": everyKind,
 		"odd but good": codexLogin + "[[egress.route]]\nhost = '[2001:db8::1]:8443'\nmethods = ['M-SEARCH']\npaths = ['/', '/a%20b/', '/ü']\ninject = 'replace'\nauth = { scheme = 'x-a.b', token_ref = 'GITHUB_TOKEN' }\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,6 +39,9 @@ func TestTheStagesTakeWhatIsWritten(t *testing.T) {
 			used := map[string]bool{}
 			_, err = egress.Routes(f, func(name string) (string, bool) { used[name] = true; v, ok := env[name]; return v, ok })
 			require.NoError(t, err)
+			if len(egress.Login) > 0 { // followed where it is; the slot is for stages of another make
+				used["EGRESS_TOKEN_0"] = true
+			}
 			require.Len(t, used, len(env), "every credential has a route")
 
 			var pipelock filter.Config
@@ -79,6 +83,10 @@ func keys(t reflect.Type, prefix string) []string {
 		for ft.Kind() == reflect.Slice || ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()
 		}
+		if many, ok := reflect.New(ft).Interface().(interface{ Element() reflect.Type }); ok {
+			out = append(append(out, prefix+name), keys(many.Element(), prefix+name+".")...)
+			continue
+		}
 		itself := reflect.PointerTo(ft).Implements(reflect.TypeFor[toml.Unmarshaler]()) ||
 			reflect.PointerTo(ft).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 		switch {
@@ -89,9 +97,9 @@ func keys(t reflect.Type, prefix string) []string {
 			out = append(out, prefix+name)
 		default:
 			inner := prefix + name + "."
-			if strings.HasSuffix(inner, "route.") {
+			if f.Type.Kind() == reflect.Slice {
 				out = append(out, prefix+name)
-				inner = "" // the manual lists a route's keys below it
+				inner = "" // the manual lists the keys of an array of tables below it
 			}
 			out = append(out, keys(ft, inner)...)
 		}
@@ -109,7 +117,7 @@ func TestTheManualNamesEveryKey(t *testing.T) {
 			named[key] = true
 		}
 	}
-	named["auth.scheme"], named["auth.token_env"] = true, true // in the text of auth
+	named["auth.scheme"] = true // in the text of auth
 	for _, v := range []any{manifest.Manifest{}, inject.Config{}, filter.Config{}} {
 		all := keys(reflect.TypeOf(v), "")
 		require.Greater(t, len(all), 10)

@@ -65,7 +65,7 @@ func TestSlotsAreSharedAndInOrder(t *testing.T) {
 			slots = append(slots, s[:1])
 		}
 	}
-	require.Equal(t, []string{"0", "0", "1", "2", "3", "1", "2"}, slots)
+	require.Equal(t, []string{"1", "2", "3", "1", "2"}, slots, "the login is followed, the others have slots")
 }
 
 // Every refusal names the line, quotes no secret and leaves no folder.
@@ -105,10 +105,13 @@ func TestBadSecretsAreRefused(t *testing.T) {
 			m, err := manifest.Parse(filepath.Join(h.root, "bottle.toml"), []byte("version = 1\n"+route(tc.ref)))
 			require.NoError(t, err)
 			o := h.options()
-			o.CommandTimeout = 300 * time.Millisecond
+			o.CommandTimeout = time.Hour // of those that end by themselves, however slow the machine is
+			if strings.Contains(tc.want, "no answer") {
+				o.CommandTimeout = 300 * time.Millisecond
+			}
 			start := time.Now()
 			_, err = New(context.Background(), m, o)
-			require.Less(t, time.Since(start), 20*time.Second)
+			require.Less(t, time.Since(start), 50*time.Second, "sleep 60 was not waited for")
 			require.ErrorContains(t, err, filepath.Join(h.root, "bottle.toml")+":4: egress.route[0].auth.token_ref: ")
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), token("live"))

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"bottle/lib/manifest"
+	"bottle/lib/provider"
 	"bottle/lib/secret"
 )
 
@@ -140,11 +141,14 @@ func (b *builder) dirs(context.Context) error {
 		{"pipelock", 0o700, "the filter's settings"},
 		{"run", 0o700, "addresses, logs and the audit trail of running stages"},
 	}
-	if b.m.Agent.Provider == manifest.Codex {
-		b.plan.Dirs = append(b.plan.Dirs, Dir{"agent/codex", 0o700, "the agent's CODEX_HOME"})
+	if p, ok := b.m.Preset(); ok {
+		b.plan.Dirs = append(b.plan.Dirs, Dir{agentDir(p), 0o700, "the agent's " + p.Login.DirVariable})
 	}
-	// agent/codex in any case: what was left over in there is deleted.
-	for _, name := range []string{".", "agent", "agent/codex", "egress", "pipelock", "run"} {
+	names := []string{".", "agent", "egress", "pipelock", "run"}
+	for _, p := range provider.All() { // all: what was left over in there is deleted
+		names = append(names, agentDir(p))
+	}
+	for _, name := range names {
 		path := b.path(name)
 		lookup := os.Lstat // a link in the agent's folder would lead elsewhere
 		if name == "." {
@@ -233,7 +237,7 @@ func (b *builder) compare(context.Context) error {
 			}
 		}
 	}
-	for _, f := range occasional {
+	for _, f := range occasional() {
 		st, err := os.Lstat(b.path(f.Path))
 		if err == nil && st.Mode().IsRegular() && !planned[f.Path] {
 			f.Change = Delete
@@ -246,21 +250,30 @@ func (b *builder) compare(context.Context) error {
 
 // occasional are the files that a bottle has or has not, depending on its
 // manifest. One that was left over would make the folder depend on its past.
-var occasional = []File{
-	{Path: agentLogin, Purpose: "a dummy login that this manifest does not ask for"},
-	{Path: dummySeed, Purpose: "the seed of that dummy", Secret: true},
-	{Path: upstreamCA(manifest.Egress), Purpose: "roots that this manifest does not ask for"},
-	{Path: upstreamCA(manifest.Pipelock), Purpose: "roots that this manifest does not ask for"},
+func occasional() []File {
+	files := []File{
+		{Path: dummySeed, Purpose: "the seed of a dummy that this manifest does not ask for", Secret: true},
+		{Path: upstreamCA(manifest.Egress), Purpose: "roots that this manifest does not ask for"},
+		{Path: upstreamCA(manifest.Pipelock), Purpose: "roots that this manifest does not ask for"},
+	}
+	for _, p := range provider.All() {
+		files = append(files, File{Path: agentLogin(p), Purpose: "a dummy login that this manifest does not ask for"})
+	}
+	return files
 }
 
 // The files that more than one place names; the rest follow from a stage's name.
 const (
 	agentEnvFile = "agent/agent.env"
 	agentBundle  = "agent/ca-bundle.pem"
-	agentLogin   = "agent/codex/auth.json"
 	egressEnv    = "egress/egress.env"
 	dummySeed    = "egress/dummy-seed"
 )
+
+// agentDir and agentLogin are where the client of a provider keeps its login in
+// the bottle.
+func agentDir(p provider.Provider) string   { return "agent/" + p.Name }
+func agentLogin(p provider.Provider) string { return agentDir(p) + "/" + p.Login.File }
 
 func caCert(stage string) string     { return stage + "/ca.pem" }
 func caKey(stage string) string      { return stage + "/ca-key.pem" }

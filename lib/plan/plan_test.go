@@ -133,17 +133,64 @@ auth = { token_ref = "GITHUB_TOKEN" }
 host = "*.example.com:8443"
 auth = { token_ref = { file = "secrets/example" } }
 [[egress.route]]
-host = "pypi.org"
+host = "pkg.example.org"
 [pipelock]
-allow = ["files.pythonhosted.org", "pypi.org"]
+allow = ["files.example.org", "pkg.example.org"]
 [network]
 connect_to = ["api.github.com:443:127.0.0.1:8443"]
 upstream_ca = ["corporate.pem"]
 allow_addresses = ["10.1.0.0/16", "127.0.0.1"]
 `
 
+const claudeLogin = `[agent]
+provider = "claude"
+forward_host_credentials = true
+refresh = "proxy"
+`
+
+const claudeKey = `[agent]
+provider = "claude"
+api_key = "MY_ANTHROPIC_KEY"
+`
+
+// everyKind has each place that a credential can go to.
+const everyKind = `[[egress.route]]
+host = "git.example"
+git = "read"
+auth = { user = "x-access-token", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "key.example"
+redact_responses = false
+auth = { header = "x-api-key", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "query.example"
+auth = { query = "key", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "cookie.example"
+auth = { cookie = "session", value = "v1.{token}", token_ref = "GITHUB_TOKEN" }
+[[egress.route]]
+host = "several.example"
+[[egress.route.auth]]
+token_ref = "GITHUB_TOKEN"
+[[egress.route.auth]]
+header = "x-second"
+value = "Token {token}"
+token_ref = { file = "secrets/example" }
+[[egress.route.auth]]
+header = "x-constant"
+value = "{{c}}"
+append = true
+`
+
+// claude is the host's login of Claude Code.
+func (h *host) claude() throwaway.Claude {
+	return throwaway.Claude{Seed: "host", Expiry: h.now.Add(8 * time.Hour).Truncate(time.Second)}
+}
+
 func chainedHost(t *testing.T) *host {
 	h := newHost(t)
+	h.write(".claude/.credentials.json", string(h.claude().JSON()), 0o600)
+	h.env["MY_ANTHROPIC_KEY"] = h.claude().APIKey()
 	h.env["GITHUB_TOKEN"] = token("github")
 	h.write("secrets/example", token("example")+"\n", 0o600)
 	corporate, err := mintca.New(mintca.Options{Name: "corporate", Hosts: []string{"api.github.com", "chatgpt.com"}})
@@ -152,6 +199,8 @@ func chainedHost(t *testing.T) *host {
 	return h
 }
 
+var placeholder = regexp.MustCompile(`(=sk-ant-[a-z0-9]+-bottle-dummy-).*`)
+
 var digest = regexp.MustCompile(`"[0-9a-f]{64}"`)
 
 func TestGolden(t *testing.T) {
@@ -159,6 +208,10 @@ func TestGolden(t *testing.T) {
 		"egress-first":   chained,
 		"pipelock-first": chained + "[chain]\norder = [\"pipelock\", \"egress\"]\n",
 		"bare":           "",
+		"on-match":       codexLogin + "[chain]\norder = [\"pipelock\", \"egress\"]\n[pipelock]\nallow = ['api.github.com']\non_match = 'log'\n[pipelock.on_match_by_host]\n'API.github.com' = 'block'\n'chatgpt.com' = 'log'\n",
+		"claude":         claudeLogin,
+		"claude-key":     claudeKey,
+		"every-kind":     everyKind,
 		"open-ports":     codexLogin + "[egress]\nlisten = '127.0.0.1:0'\n[pipelock]\nlisten = '127.0.0.1:0'\nrequests_per_minute = 0\n",
 		"sockets":        "[egress]\nlisten = 'unix:run/e.sock'\n[pipelock]\nlisten = 'unix:run/p.sock'\n",
 	} {
@@ -168,6 +221,7 @@ func TestGolden(t *testing.T) {
 			for _, file := range []string{"egress/egress.toml", "pipelock/pipelock.toml", "agent/agent.env"} {
 				got := strings.ReplaceAll(h.read(file), h.root, "/srv")
 				got = digest.ReplaceAllString(got, `"…"`)
+				got = placeholder.ReplaceAllString(got, "$1…")
 				golden := filepath.Join("testdata", name, filepath.Base(file))
 				if *update {
 					require.NoError(t, os.MkdirAll(filepath.Dir(golden), 0o755))
@@ -213,11 +267,11 @@ func TestFolder(t *testing.T) {
 			require.Equal(t, name == "egress/egress.env" && s != h.login.RefreshToken(), strings.Contains(text, s), name)
 		}
 	}
-	// The dummy that the agent holds is the one that egress knows.
+	// The dummy that the agent holds is the one that both stages know.
 	dummy := regexp.MustCompile(`"access_token": *"([^"]+)"`).FindStringSubmatch(h.read("agent/codex/auth.json"))
 	require.NotNil(t, dummy)
 	require.Contains(t, h.read("egress/egress.toml"), secret.SHA256(dummy[1]))
-	require.NotContains(t, h.read("pipelock/pipelock.toml"), secret.SHA256(dummy[1]))
+	require.Contains(t, h.read("pipelock/pipelock.toml"), secret.SHA256(dummy[1]))
 }
 
 func TestPreparingAgainChangesNothing(t *testing.T) {
@@ -250,7 +304,7 @@ func TestAnotherLoginGivesAnotherDummyOnly(t *testing.T) {
 	h.prepare(chained)
 	h.signIn("two")
 	p := h.prepare(chained)
-	require.ElementsMatch(t, []string{"update agent/codex/auth.json", "update egress/egress.env", "update egress/egress.toml"}, changed(p))
+	require.ElementsMatch(t, []string{"update agent/codex/auth.json", "update egress/egress.env", "update egress/egress.toml", "update pipelock/pipelock.toml"}, changed(p))
 }
 
 func TestCAsAreReplacedWhenTheyNoLongerFit(t *testing.T) {
@@ -264,7 +318,7 @@ func TestCAsAreReplacedWhenTheyNoLongerFit(t *testing.T) {
 	require.Contains(t, strings.Join(p.Notes, "\n"), "the CA of egress is a new one: the hosts that it intercepts have changed")
 
 	// A host that the filter lets pass is no longer the filter's to vouch for.
-	p, err = h.plan(strings.Replace(chained, "[pipelock]", "[pipelock]\ntls_passthrough = ['pypi.org']", 1))
+	p, err = h.plan(strings.Replace(chained, "[pipelock]", "[pipelock]\ntls_passthrough = ['pkg.example.org']", 1))
 	require.NoError(t, err)
 	require.Contains(t, changed(p), pipelockCA)
 	require.NotContains(t, changed(p), egressCA)

@@ -2,9 +2,15 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"bottle/lib/inject"
 	"bottle/lib/manifest"
+	"bottle/lib/provider"
 	"bottle/lib/tomlfile"
 )
 
@@ -24,10 +30,6 @@ func proxyURL(l manifest.Listen) string {
 	}
 	return "http://" + l.Address
 }
-
-// codexRefusal is the status that makes Codex give up at once and show the
-// answer's text; at a 403 it tries six times.
-const codexRefusal = 400
 
 const heading = "# Written by bottle-prepare, which overwrites it. Relative paths start here.\n\n"
 
@@ -110,12 +112,28 @@ func (b *builder) egressTOML(roots bool) []byte {
 	w.ca()
 	w.table("[dummies]")
 	w.set("sha256", list(b.dummy.sha256, itself))
+	preset, _ := b.m.Preset()
+	if b.dummy.login != "" {
+		w.set("seed", text(path.Base(dummySeed)))
+		w.set("minted", text("dummies.json"))
+		w.table("[[login]]")
+		w.set("name", text(preset.Name))
+		w.set("kind", text(preset.Name))
+		w.set("file", text(b.dummy.login))
+		w.set("refresh", text(b.m.Agent.Refresh))
+	}
+	for _, h := range b.m.SignInHosts() {
+		w.table("[[route]]")
+		w.set("host", text(h.String()))
+		w.set("refusal_status", fmt.Sprint(preset.RefusalStatus))
+		w.set("token_endpoint", text(preset.Name))
+	}
 	for _, h := range b.m.ProviderHosts() {
 		w.table("[[route]]")
 		w.set("host", text(h.String()))
 		w.set("inject", text("replace"))
-		w.set("refusal_status", fmt.Sprint(codexRefusal))
-		w.auth("Bearer", slotName(0))
+		w.set("refusal_status", fmt.Sprint(preset.RefusalStatus))
+		w.auth(b.providerAuth(preset))
 	}
 	for _, r := range b.m.Egress.Routes {
 		w.table("[[route]]")
@@ -126,16 +144,95 @@ func (b *builder) egressTOML(roots bool) []byte {
 		if r.Paths != nil {
 			w.set("paths", list(r.Paths, itself))
 		}
+		if r.Git != "" {
+			w.set("git", text(r.Git))
+		}
+		if !r.Redacts() {
+			w.set("redact_responses", "false")
+		}
 		if r.Auth != nil {
 			w.set("inject", text(r.Inject))
-			w.auth(r.Auth.Scheme, b.slotOf(r.Auth.TokenRef))
+			w.auth(b.routeAuth(r))
 		}
 	}
 	return []byte(w.String())
 }
 
-func (w *writer) auth(scheme, variable string) {
-	w.set("auth", fmt.Sprintf("{ scheme = %s, token_env = %s }", text(scheme), text(variable)))
+// pair is a key and its value as TOML has it.
+type pair struct{ key, value string }
+
+// providerAuth are the parts of the provider's routes.
+func (b *builder) providerAuth(p provider.Provider) [][]pair {
+	source := pair{"login", text(p.Name)}
+	if b.dummy.login == "" {
+		source = pair{"token_env", text(slotName(0))}
+	}
+	var parts [][]pair
+	for _, a := range b.dummy.auth {
+		part := place(inject.AuthPlace{Scheme: a.Scheme, Header: a.Header, Append: a.Append, Value: optional(a.Value)})
+		if !a.Constant() {
+			part = append(part, source)
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// routeAuth are the parts of a route of the manifest.
+func (b *builder) routeAuth(r manifest.Route) [][]pair {
+	var parts [][]pair
+	for _, a := range r.Parts() {
+		part := place(a.AuthPlace)
+		if !a.TokenRef.Equal(manifest.TokenRef{}) {
+			part = append(part, pair{"token_env", text(b.slotOf(a.TokenRef))})
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// place spells out where a part goes.
+func place(a inject.AuthPlace) []pair {
+	var out []pair
+	for _, p := range []pair{{"scheme", a.Scheme}, {"header", a.Header}, {"query", a.Query}, {"cookie", a.Cookie}} {
+		if p.value != "" {
+			out = append(out, pair{p.key, text(p.value)})
+		}
+	}
+	if a.User != nil {
+		out = append(out, pair{"user", text(*a.User)})
+	}
+	if a.Value != nil {
+		out = append(out, pair{"value", text(*a.Value)})
+	}
+	if a.Append {
+		out = append(out, pair{"append", "true"})
+	}
+	return out
+}
+
+// auth writes one part as a table, several as an array of tables.
+func (w *writer) auth(parts [][]pair) {
+	tables := make([]string, len(parts))
+	for i, part := range parts {
+		keys := make([]string, len(part))
+		for j, p := range part {
+			keys[j] = p.key + " = " + p.value
+		}
+		tables[i] = "{ " + strings.Join(keys, ", ") + " }"
+	}
+	if len(tables) == 1 {
+		w.set("auth", tables[0])
+		return
+	}
+	w.set("auth", "[\n  "+strings.Join(tables, ",\n  ")+",\n]")
 }
 
 func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) []byte {
@@ -147,16 +244,27 @@ func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) [
 	w.table("[limits]")
 	w.set("requests_per_minute", fmt.Sprint(b.m.Pipelock.RequestsPerMinute))
 	w.table("[dlp]")
-	w.set("on_match", text("block"))
-	if hosts := b.m.ProviderHosts(); len(hosts) > 0 {
+	w.set("on_match", text(b.m.Pipelock.OnMatch))
+	b.scanner(&w)
+	b.onMatchByHost(&w)
+	b.knownSecrets(&w)
+	if len(b.dummy.sha256) > 0 {
+		w.table("[dummies]")
+		w.set("sha256", list(b.dummy.sha256, itself))
+	}
+	preset, _ := b.m.Preset()
+	if hosts := b.dummyHosts(); len(hosts) > 0 {
 		w.table("[refusal_status]")
 		for _, h := range hosts {
-			w.set(tomlfile.Key("", h.String()), fmt.Sprint(codexRefusal))
+			w.set(tomlfile.Key("", h.String()), fmt.Sprint(preset.RefusalStatus))
 		}
 		if !b.m.EgressFirst() {
-			// The filter sees the agent's requests as they are, dummy and all.
+			// The filter sees the agent's requests as they are, dummy and all, and
+			// dummies that egress makes while it runs, which are not listed.
 			for _, h := range hosts {
-				w.expected(h, b.dummy.sha256)
+				w.table("[[expected]]")
+				w.set("host", text(h.String()))
+				w.set("dummy", "true")
 			}
 		}
 	}
@@ -164,15 +272,120 @@ func (b *builder) pipelockTOML(allow, passthrough []manifest.Host, roots bool) [
 		// The filter sees what egress has put on. The provider's token is not
 		// among it: its hosts are passed through.
 		for _, r := range b.m.Egress.Routes {
-			if r.Auth == nil {
-				continue
+			var sums []string
+			for _, a := range r.Parts() {
+				if a.TokenRef.Equal(manifest.TokenRef{}) || elsewhere(a) {
+					continue
+				}
+				if v := b.valueOf(a.TokenRef); len(v.Expose()) >= minDigest {
+					sums = append(sums, v.SHA256())
+				}
 			}
-			if v := b.valueOf(r.Auth.TokenRef); len(v.Expose()) >= minDigest {
-				w.expected(r.Host, []string{v.SHA256()})
+			if sums != nil {
+				w.expected(r.Host, sums)
 			}
 		}
 	}
 	return []byte(w.String())
+}
+
+// dummyHosts are the hosts for which the agent's dummies are: the provider's
+// and, where the filter sees what goes there, the one at which its client
+// refreshes them.
+func (b *builder) dummyHosts() []manifest.Host {
+	hosts := b.m.ProviderHosts()
+	if !b.m.EgressFirst() {
+		hosts = slices.Concat(hosts, b.m.SignInHosts())
+	}
+	return hosts
+}
+
+// onMatchByHost writes what becomes of matches on single hosts. Conversations
+// with the provider are full of what looks like a credential, and where the
+// filter reads them, refusing one ends the session: they go on redacted.
+func (b *builder) onMatchByHost(w *writer) {
+	actions := map[string]string{}
+	for name, action := range b.m.Pipelock.OnMatchByHost {
+		var h manifest.Host
+		if h.UnmarshalText([]byte(name)) == nil { // the manifest was checked
+			actions[h.String()] = action
+		}
+	}
+	var hosts []string
+	if !b.m.EgressFirst() {
+		for _, h := range b.m.ProviderHosts() {
+			hosts = append(hosts, h.String())
+			if actions[h.String()] == "" {
+				actions[h.String()] = manifest.Redact
+			}
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(actions)) {
+		if !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	if len(hosts) == 0 {
+		return
+	}
+	w.table("[dlp.hosts]")
+	for _, h := range hosts {
+		w.set(tomlfile.Key("", h), text(actions[h]))
+	}
+}
+
+// scanner writes what the operator has changed of the scanner. Files become
+// absolute; the filter reads them.
+func (b *builder) scanner(w *writer) {
+	p := b.m.Pipelock
+	if len(p.Rules) > 0 {
+		w.set("rules", list(p.Rules, b.absolute))
+	}
+	if len(p.Disable) > 0 {
+		w.set("disable", list(p.Disable, itself))
+	}
+	if p.SeedPhrases {
+		w.set("seed_phrases", "true")
+	}
+	if p.Allowlist != "" {
+		w.set("allowlist", text(b.absolute(p.Allowlist)))
+	}
+	if p.OnUndecodable != "" {
+		w.set("on_undecodable", text(p.OnUndecodable))
+	}
+}
+
+// knownSecrets names the secrets that the filter is to look for; the filter
+// itself reads them. What is relative to the manifest becomes absolute.
+func (b *builder) knownSecrets(w *writer) {
+	for _, s := range b.m.Pipelock.KnownSecrets {
+		w.table("[[known_secrets]]")
+		w.set("name", text(s.Name))
+		switch {
+		case s.Env != "":
+			w.set("env", text(s.Env))
+		case s.File != "":
+			w.set("file", text(b.absolute(s.File)))
+		default:
+			words := slices.Clone(s.Command)
+			if strings.Contains(words[0], "/") {
+				words[0] = b.absolute(words[0])
+			}
+			w.set("command", list(words, itself))
+			if s.Timeout != 0 {
+				w.set("timeout", text(s.Timeout.String()))
+			}
+		}
+	}
+}
+
+// absolute returns a name in the manifest as every process understands it.
+func (b *builder) absolute(name string) string {
+	path := b.m.ResolveHome(name, b.getenv("HOME"))
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // minDigest is the shortest token whose digest is written down, in bytes: that

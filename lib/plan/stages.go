@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"bottle/lib/inject"
 	"bottle/lib/manifest"
 	"bottle/lib/mintca"
 	"bottle/lib/tomlfile"
@@ -24,19 +25,27 @@ const maxRoots = 4 << 20
 // the origin, and so does egress in front of a filter that lets a host pass.
 func (b *builder) stages(context.Context) error {
 	routes := b.routeHosts()
-	allow := unique(slices.Concat(routes, b.m.Pipelock.Allow))
+	allowed := slices.Concat(routes, b.m.Pipelock.Allow)
 	passthrough := slices.Clone(b.m.Pipelock.TLSPassthrough)
 	if b.m.EgressFirst() {
 		// egress has put the bearer on by the time the filter sees the request;
 		// a filter that looked inside would report it as a leaking secret.
-		passthrough = slices.Concat(b.m.ProviderHosts(), passthrough)
+		passthrough = slices.Concat(b.m.ProviderHosts(), b.shown(), passthrough)
+		if b.m.Agent.Refresh == inject.RefreshProxy {
+			// And so with egress's own call, which holds the refresh token.
+			allowed = append(allowed, b.m.SignInHosts()...)
+			passthrough = append(passthrough, b.m.SignInHosts()...)
+		}
+	} else {
+		allowed = append(allowed, b.m.SignInHosts()...)
 	}
+	allow := unique(allowed)
 	passthrough = unique(passthrough)
 	intercepted := slices.DeleteFunc(slices.Clone(allow), func(h manifest.Host) bool {
 		return slices.ContainsFunc(passthrough, func(p manifest.Host) bool { return p.Covers(h) })
 	})
 
-	egressCA, err := b.authority(manifest.Egress, routes)
+	egressCA, err := b.authority(manifest.Egress, unique(slices.Concat(routes, b.m.SignInHosts())))
 	if err != nil {
 		return err
 	}
@@ -68,6 +77,25 @@ func (b *builder) stages(context.Context) error {
 	b.addRoots(upstreamCA(manifest.Egress), egressTrust, upstream)
 	b.add(config(manifest.Egress), 0o644, b.egressTOML(len(egressTrust) > 0), "settings and routes of bottle-egress")
 	return b.bundle(agentTrust)
+}
+
+// shown returns the hosts of routes whose credential stands where the filter
+// would report it: it knows what belongs into Authorization, and no other
+// header, parameter or cookie.
+func (b *builder) shown() []manifest.Host {
+	var hosts []manifest.Host
+	for _, r := range b.m.Egress.Routes {
+		if slices.ContainsFunc(r.Parts(), elsewhere) {
+			hosts = append(hosts, r.Host)
+			b.note("the filter does not look into %s: its credential stands outside Authorization, where the filter would report it; with the filter first it looks", r.Host)
+		}
+	}
+	return hosts
+}
+
+// elsewhere reports that the credential stands outside Authorization.
+func elsewhere(a manifest.Auth) bool {
+	return !a.TokenRef.Equal(manifest.TokenRef{}) && (a.Query != "" || a.Cookie != "" || a.Header != "" && !strings.EqualFold(a.Header, "Authorization"))
 }
 
 // routeHosts returns the hosts of all routes, the provider's first.

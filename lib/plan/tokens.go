@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
-	"time"
-	"unicode"
 
+	"bottle/lib/inject"
 	"bottle/lib/manifest"
 	"bottle/lib/secret"
+	"bottle/lib/secret/command"
 	"bottle/lib/tomlfile"
 )
 
@@ -51,17 +50,17 @@ func (b *builder) valueOf(ref manifest.TokenRef) secret.Value {
 func (b *builder) tokens(ctx context.Context) error {
 	var problems []*tomlfile.Error
 	for i, r := range b.m.Egress.Routes {
-		if r.Auth == nil || b.known(r.Auth.TokenRef) {
-			continue
+		for j, a := range r.Parts() {
+			if a.TokenRef.Equal(manifest.TokenRef{}) {
+				continue
+			}
+			key := r.Auth.At(tomlfile.Index("egress.route", i)+".auth", j) + ".token_ref"
+			problems = append(problems, b.token(ctx, key, a.TokenRef))
+			if v := b.valueOf(a.TokenRef).Expose(); r.Redacts() && v != "" && len(v) < inject.MinRedacted {
+				problems = append(problems, b.m.Errorf(key, "%s: the credential is shorter than the %d bytes that answers can be searched for", a.TokenRef, inject.MinRedacted).
+					WithHint("use a longer one, or set redact_responses = false on the route"))
+			}
 		}
-		ref := r.Auth.TokenRef
-		v, hint, err := b.resolve(ctx, ref)
-		if err != nil {
-			key := tomlfile.Index("egress.route", i) + ".auth.token_ref"
-			problems = append(problems, b.m.Errorf(key, "%w", err).WithHint(hint))
-		}
-		b.slots = append(b.slots, slot{ref, v})
-		b.secrets = append(b.secrets, named{ref.String(), v})
 	}
 	if err := tomlfile.Join(problems...); err != nil {
 		return err
@@ -71,6 +70,20 @@ func (b *builder) tokens(ctx context.Context) error {
 		fmt.Fprintf(&env, "%s=%s\n", slotName(i), s.value.Expose())
 	}
 	b.addSecret(egressEnv, env.Bytes(), "the real credentials")
+	return nil
+}
+
+// token reads the secret of ref into a slot, unless it has one.
+func (b *builder) token(ctx context.Context, key string, ref manifest.TokenRef) *tomlfile.Error {
+	if b.known(ref) {
+		return nil
+	}
+	v, hint, err := b.resolve(ctx, ref)
+	b.slots = append(b.slots, slot{ref, v})
+	b.secrets = append(b.secrets, named{ref.String(), v})
+	if err != nil {
+		return b.m.Errorf(key, "%w", err).WithHint(hint)
+	}
 	return nil
 }
 
@@ -107,7 +120,7 @@ func (b *builder) resolve(ctx context.Context, ref manifest.TokenRef) (v secret.
 		return v, "", nil
 	default:
 		var out []byte
-		if out, err = b.run(ctx, ref.Command); err != nil {
+		if out, err = command.Output(ctx, ref.Command, command.Options{Dir: b.m.Dir(), Timeout: b.o.CommandTimeout, Max: maxToken}); err != nil {
 			return v, "run the command by hand to see what it does", fmt.Errorf("%s: %w", ref, err)
 		}
 		v, err = secret.NewTrimmed(string(out))
@@ -119,59 +132,4 @@ func (b *builder) resolve(ctx context.Context, ref manifest.TokenRef) (v secret.
 		return secret.Value{}, "the secret is the token alone, one word in one line; its scheme stands in auth.scheme", fmt.Errorf("%s: %w", ref, err)
 	}
 	return v, "", nil
-}
-
-// run runs a command without a shell, in the manifest's directory, and returns
-// its output. What it says on stderr is part of the error, its output never.
-func (b *builder) run(ctx context.Context, words []string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, b.o.CommandTimeout, fmt.Errorf("no answer within %v", b.o.CommandTimeout))
-	defer cancel()
-	stdout, stderr := capped{max: maxToken}, capped{max: 1 << 10}
-	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Dir = b.m.Dir()
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// Pipes that a child of the command holds open must not hold us.
-	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		if said := printable(stderr.text); said != "" {
-			return nil, fmt.Errorf("%w; it said: %s", err, said)
-		}
-		return nil, err
-	}
-	if stdout.cut {
-		return nil, fmt.Errorf("printed more than %d bytes", maxToken)
-	}
-	return stdout.text, nil
-}
-
-// capped keeps the first max bytes written to it.
-type capped struct {
-	text []byte
-	max  int
-	cut  bool
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	room := c.max - len(c.text)
-	c.cut = c.cut || len(p) > room
-	c.text = append(c.text, p[:min(room, len(p))]...)
-	return len(p), nil
-}
-
-// printable makes one line of what a program said, without terminal controls.
-func printable(text []byte) string {
-	s := strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(string(text), ""))
-	return strings.Join(strings.Fields(s), " ")
 }

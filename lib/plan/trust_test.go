@@ -50,11 +50,11 @@ func TestWhoTrustsWhom(t *testing.T) {
 		untouched   []string
 		trust       map[string][]string // file → who is accepted for uploads.github.com
 	}{
-		{"egress first", first, []string{"api.github.com", "x.example.com", "files.pythonhosted.org"}, []string{"chatgpt.com", "api.openai.com", "us.chatgpt.com", "other.example"}, map[string][]string{
+		{"egress first", first, []string{"api.github.com", "x.example.com", "files.example.org"}, []string{"chatgpt.com", "api.openai.com", "us.chatgpt.com", "other.example"}, map[string][]string{
 			agent: {"egress"}, egress: {"pipelock", "corporate"}, pipelock: {"corporate"}}},
 		{"pipelock first", swapped, []string{"api.github.com", "chatgpt.com", "api.openai.com", "us.chatgpt.com"}, []string{"other.example"}, map[string][]string{
 			agent: {"pipelock"}, egress: {"corporate"}, pipelock: {"egress"}}},
-		{"pipelock first, some pass", passing(swapped, "'pypi.org'"), []string{"chatgpt.com"}, []string{"pypi.org"}, map[string][]string{
+		{"pipelock first, some pass", passing(swapped, "'pkg.example.org'"), []string{"chatgpt.com"}, []string{"pkg.example.org"}, map[string][]string{
 			agent: {"pipelock", "egress"}, egress: {"corporate"}, pipelock: {"egress"}}},
 		{"nothing passes", strings.Replace(strings.Replace(first, codexLogin, "[agent]\nprovider = 'none'\n", 1), "extra_hosts = [\"us.chatgpt.com\"]\n", "", 1), []string{"api.github.com"}, []string{"chatgpt.com"}, map[string][]string{
 			agent: {"egress"}, egress: {"pipelock"}, pipelock: {"corporate"}}},
@@ -82,7 +82,7 @@ func TestWhoTrustsWhom(t *testing.T) {
 				require.False(t, cas["pipelock"].Permits(name), name)
 			}
 			require.True(t, cas["egress"].Permits("x.example.com"))
-			require.False(t, cas["egress"].Permits("files.pythonhosted.org"), "not a route")
+			require.False(t, cas["egress"].Permits("files.example.org"), "not a route")
 			roots := strings.Count(h.read(agent), "BEGIN CERTIFICATE")
 			require.Equal(t, 1+len(tc.trust[agent]), roots, "the system's roots and no more of ours")
 		})
@@ -99,19 +99,24 @@ func TestAWildcardThatIsAllowedCoversAPassthroughHost(t *testing.T) {
 
 func TestFilterIsToldByDigestWhatEgressPutsOn(t *testing.T) {
 	h := chainedHost(t)
-	expected := func(src string) map[string][]string {
+	type credentials struct {
+		sha256 []string
+		dummy  bool
+	}
+	expected := func(src string) map[string]credentials {
 		h.prepare(src)
 		var file struct {
 			Expected []struct {
 				Host   string
 				SHA256 []string
+				Dummy  bool
 			}
 		}
 		_, err := toml.Decode(h.read("pipelock/pipelock.toml"), &file)
 		require.NoError(t, err)
-		out := map[string][]string{}
+		out := map[string]credentials{}
 		for _, e := range file.Expected {
-			out[e.Host] = e.SHA256
+			out[e.Host] = credentials{e.SHA256, e.Dummy}
 		}
 		return out
 	}
@@ -122,10 +127,11 @@ func TestFilterIsToldByDigestWhatEgressPutsOn(t *testing.T) {
 		_, v, _ := strings.Cut(line, "=")
 		sums[secret.SHA256(v)] = true
 	}
-	require.Len(t, got["api.github.com"], 1)
-	require.True(t, sums[got["api.github.com"][0]], "the digest of the route's own token")
+	require.Len(t, got["api.github.com"].sha256, 1)
+	require.True(t, sums[got["api.github.com"].sha256[0]], "the digest of the route's own token")
+	require.False(t, got["api.github.com"].dummy)
 
 	got = expected(chained + "[chain]\norder = ['pipelock', 'egress']\n")
-	require.Len(t, got["chatgpt.com"], 3, "the dummies, which egress will replace")
+	require.True(t, got["chatgpt.com"].dummy, "egress will replace the dummy")
 	require.NotContains(t, got, "api.github.com")
 }

@@ -17,10 +17,19 @@ func (s *Server) handler() http.Handler {
 	provider.HandleFunc("GET /backend-api/wham/accounts/check", s.accountsCheck)
 	provider.HandleFunc("GET /backend-api/wham/config/bundle", s.policy(map[string]any{}))
 	provider.HandleFunc("GET /backend-api/wham/config/requirements", s.policy(map[string]any{"contents": ""}))
+	provider.HandleFunc("GET /backend-api/codex/models", s.models)
+	provider.HandleFunc("/backend-api/ps/mcp", s.mcp)    // 0.169
+	provider.HandleFunc("/backend-api/wham/apps", s.mcp) // 0.135
 	provider.HandleFunc("/", s.notFound)
 	issuer := http.NewServeMux()
-	issuer.HandleFunc("POST /oauth/token", s.refuseRefresh)
+	issuer.HandleFunc("POST /oauth/token", s.refresh)
 	issuer.HandleFunc("/", s.notFound)
+	messages := http.NewServeMux()
+	messages.HandleFunc("POST /v1/messages", s.messages)
+	messages.HandleFunc("/", s.notFound)
+	claudeIssuer := http.NewServeMux()
+	claudeIssuer.HandleFunc("POST /v1/oauth/token", s.refreshClaude)
+	claudeIssuer.HandleFunc("/", s.notFound)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
@@ -30,6 +39,10 @@ func (s *Server) handler() http.Handler {
 		switch {
 		case r.URL.Path == "/demo/stream":
 			s.demoStream(w, r)
+		case host == anthropicAPI:
+			messages.ServeHTTP(w, r)
+		case host == "platform.claude.com":
+			claudeIssuer.ServeHTTP(w, r)
 		case host == "auth.openai.com":
 			issuer.ServeHTTP(w, r)
 		case host == "chatgpt.com" || strings.HasSuffix(host, ".chatgpt.com") || host == "api.openai.com":
@@ -44,16 +57,26 @@ func (s *Server) handler() http.Handler {
 func (s *Server) describe(r *http.Request) Record {
 	rec := Record{
 		Kind: "request", Host: r.Host, Method: r.Method, Path: r.URL.Path, Proto: r.Proto, Transport: "http",
-		BearerIs: "none", Account: r.Header.Get("Chatgpt-Account-Id"),
+		BearerIs: "none", KeyIs: "none", Account: r.Header.Get("Chatgpt-Account-Id"),
 		Coding: r.Header.Get("Content-Encoding"), Headers: headerSummary(r.Header),
 	}
 	if value := r.Header.Get("Authorization"); value != "" {
 		rec.BearerIs = "other"
 		if token, ok := strings.CutPrefix(value, "Bearer "); ok {
 			rec.Bearer = Fingerprint(token)
-			if token == s.token && len(r.Header.Values("Authorization")) == 1 {
-				rec.BearerIs = "real"
+			expiry, known := s.logins.expiry(token)
+			if strings.HasPrefix(r.Host, anthropicAPI) {
+				expiry, known = s.claude.expiry(token)
 			}
+			if known && len(r.Header.Values("Authorization")) == 1 {
+				rec.BearerIs, rec.bearerEnds = "real", expiry
+			}
+		}
+	}
+	if keys := r.Header.Values("X-Api-Key"); len(keys) > 0 {
+		rec.KeyIs = "other"
+		if len(keys) == 1 && keys[0] == s.Claude().APIKey() {
+			rec.KeyIs = "real"
 		}
 	}
 	return rec
@@ -65,9 +88,9 @@ func (s *Server) authorized(w http.ResponseWriter, rec Record) bool {
 	switch {
 	case rec.BearerIs != "real":
 		s.answer(w, rec, http.StatusUnauthorized, errorBody("token_invalid", "Your authentication token is not valid."))
-	case time.Now().After(s.opts.Login.Expiry):
+	case time.Now().After(rec.bearerEnds):
 		s.answer(w, rec, http.StatusUnauthorized, errorBody("token_expired", "Provided authentication token is expired."))
-	case rec.Account != s.account:
+	case rec.Account != s.Account():
 		s.answer(w, rec, http.StatusForbidden, errorBody("account_mismatch", "The token does not belong to this account."))
 	default:
 		return true
@@ -104,11 +127,11 @@ func (s *Server) accountsCheck(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Set-Cookie", "__cf_bm=stand-in; Path=/; Domain=.chatgpt.com; Secure; HttpOnly; SameSite=None")
 	s.answer(w, rec, http.StatusOK, map[string]any{
 		"accounts": []any{map[string]any{
-			"id": s.account, "name": "stand-in", "structure": "personal",
+			"id": s.Account(), "name": "stand-in", "structure": "personal",
 			"workspace_backend_origin": s.opts.WorkspaceOrigin, "account_routing_override": override,
 		}},
-		"default_account_id": s.account,
-		"account_ordering":   []string{s.account},
+		"default_account_id": s.Account(),
+		"account_ordering":   []string{s.Account()},
 	})
 }
 
@@ -121,23 +144,6 @@ func (s *Server) policy(body map[string]any) http.HandlerFunc {
 			s.answer(w, rec, http.StatusOK, body)
 		}
 	}
-}
-
-// refuseRefresh answers a token refresh. The stand-in gives no new tokens:
-// what a bottle's client holds is a placeholder, and that is refused.
-func (s *Server) refuseRefresh(w http.ResponseWriter, r *http.Request) {
-	rec := s.describe(r)
-	var body struct {
-		RefreshToken string `json:"refresh_token"`
-	}
-	json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&body)
-	if body.RefreshToken == s.refresh {
-		rec.Asked = "real-refresh"
-	} else {
-		rec.Asked = "other-refresh"
-	}
-	s.answer(w, rec, http.StatusUnauthorized,
-		errorBody("refresh_token_invalidated", "The refresh token was revoked."))
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

@@ -31,7 +31,11 @@ type Record struct {
 	// BearerIs is "real", "none" or "other".
 	Bearer   string `json:"bearer"`
 	BearerIs string `json:"bearer_is"`
-	Account  string `json:"account"` // chatgpt-account-id, not a secret
+	// KeyIs says the same of x-api-key, of which the real one is Claude's.
+	KeyIs string `json:"key_is"`
+	// bearerEnds is when a real bearer expires.
+	bearerEnds time.Time
+	Account    string `json:"account"` // chatgpt-account-id, not a secret
 	// Coding is the Content-Encoding of the body, "" if it had none, or
 	// "permessage-deflate". BodyBytes counts the body as it was sent; for a
 	// frame it is what the connection carried, TLS included. DecodedBytes
@@ -40,7 +44,8 @@ type Record struct {
 	BodyBytes    int64  `json:"body_bytes"`
 	DecodedBytes int64  `json:"decoded_bytes"`
 	// Asked is what a model request was: "prewarm", "turn" or "tool-result"; of
-	// a token refresh whether it held the "real-refresh" token or "other-refresh".
+	// a token refresh what its token was: "real-refresh", "used-refresh" (good
+	// once, before) or "other-refresh".
 	Asked string `json:"asked,omitempty"`
 	// ToolOutput is the start of what the client's tool printed.
 	ToolOutput string `json:"tool_output,omitempty"`

@@ -54,26 +54,35 @@ type Options struct {
 	// WorkspaceOrigin is the workspace_backend_origin of the account, for
 	// instance "https://us.chatgpt.com"; "" means "https://chatgpt.com".
 	WorkspaceOrigin string
-	// Login is the one login that the provider knows; a zero Seed means a
-	// random one, a zero Expiry ten days from now.
+	// Login is the one login that the provider knows at first; a zero Seed means
+	// a random one, a zero Expiry ten days from now.
 	Login throwaway.Codex
+	// Claude is the same for Claude Code; its API key is accepted as well.
+	Claude throwaway.Claude
+	// ModelStatus, unless 0, is the status of every answer to Claude Code's
+	// model requests; the body is an error of the service's shape.
+	ModelStatus int
+	// TokenEndpoint is how refreshes are answered; "" means [Refreshing].
+	TokenEndpoint TokenEndpoint
+	// RefreshedLife is how long a refreshed login lives; 0 means ten days.
+	RefreshedLife time.Duration
 	// Record gets each record as a JSON line; nil for nowhere.
 	Record io.Writer
 }
 
 // Server is a running stand-in. It is safe for concurrent use.
 type Server struct {
-	opts         Options
-	ca           *mintca.CA
-	listener     net.Listener
-	http         *http.Server
-	served       chan struct{}
-	rec          recorder
-	token        string
-	refresh      string
-	account      string
-	unauthorized atomic.Int64
-	stop         context.CancelFunc // ends hijacked connections
+	opts          Options
+	ca            *mintca.CA
+	listener      net.Listener
+	http          *http.Server
+	served        chan struct{}
+	rec           recorder
+	logins        logins[throwaway.Codex]
+	claude        logins[throwaway.Claude]
+	tokenEndpoint atomic.Value // a TokenEndpoint
+	unauthorized  atomic.Int64
+	stop          context.CancelFunc // ends hijacked connections
 }
 
 // Start listens and serves until [Server.Close].
@@ -93,8 +102,14 @@ func Start(o Options) (*Server, error) {
 	if o.Login.Seed == "" {
 		o.Login.Seed = rand.Text()
 	}
-	if o.Login.Expiry.IsZero() {
-		o.Login.Expiry = time.Now().Add(240 * time.Hour).Truncate(time.Second)
+	if o.Claude.Seed == "" {
+		o.Claude.Seed = rand.Text()
+	}
+	if o.TokenEndpoint == "" {
+		o.TokenEndpoint = Refreshing
+	}
+	if o.RefreshedLife == 0 {
+		o.RefreshedLife = 240 * time.Hour
 	}
 	ca, err := newCA(time.Now())
 	if err != nil {
@@ -105,13 +120,14 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	tokens := o.Login.File()["tokens"].(map[string]any)
 	s := &Server{
 		opts: o, ca: ca, served: make(chan struct{}), stop: stop,
-		rec:   recorder{w: o.Record},
-		token: tokens["access_token"].(string), refresh: tokens["refresh_token"].(string),
-		account: tokens["account_id"].(string),
+		rec: recorder{w: o.Record},
 	}
+	s.logins.next, s.claude.next = nextCodex, nextClaude
+	s.Rotate(o.Login)
+	s.RotateClaude(o.Claude)
+	s.tokenEndpoint.Store(o.TokenEndpoint)
 	s.unauthorized.Store(int64(o.Unauthorized))
 	leaves := mintca.NewLeafCache(ca, 64)
 	s.listener = countedListener{tcp}
@@ -146,15 +162,48 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // CAPEM is the certificate of the stand-in's authority, in PEM.
 func (s *Server) CAPEM() []byte { return s.ca.CertPEM() }
 
-// Login is the host login whose bearer and account the provider accepts.
-func (s *Server) Login() throwaway.Codex { return s.opts.Login }
+// Login is the current host login: the one that was made last, by the options,
+// [Server.Rotate] or a refresh.
+func (s *Server) Login() throwaway.Codex { return s.logins.login() }
 
-// Token is the real access token. It is a throw-away one, and still a secret
-// to the tests.
-func (s *Server) Token() string { return s.token }
+// Rotate makes login the only one that the provider accepts. Access tokens of
+// earlier ones get 401 from the next request on, their refresh tokens are used
+// up. A zero Expiry means ten days from now.
+func (s *Server) Rotate(login throwaway.Codex) {
+	if login.Expiry.IsZero() {
+		login.Expiry = time.Now().Add(240 * time.Hour).Truncate(time.Second)
+	}
+	s.logins.rotate(login, login.Expiry)
+}
 
-// Account is the account id of the login.
-func (s *Server) Account() string { return s.account }
+// Next returns a login that can follow the current one: of the same account and
+// plan, with other tokens and ten days of life.
+func (s *Server) Next() throwaway.Codex {
+	return nextCodex(s.Login(), 0, time.Now().Add(240*time.Hour).Truncate(time.Second))
+}
+
+// RotateClaude is [Server.Rotate] for Claude Code's login.
+func (s *Server) RotateClaude(login throwaway.Claude) {
+	if login.Expiry.IsZero() {
+		login.Expiry = time.Now().Add(240 * time.Hour).Truncate(time.Second)
+	}
+	s.claude.rotate(login, login.Expiry)
+}
+
+// Claude is the current login of Claude Code.
+func (s *Server) Claude() throwaway.Claude { return s.claude.login() }
+
+// SetTokenEndpoint changes how refreshes are answered from now on.
+func (s *Server) SetTokenEndpoint(e TokenEndpoint) { s.tokenEndpoint.Store(e) }
+
+// Token is the current real access token. It is a throw-away one, and still a
+// secret to the tests.
+func (s *Server) Token() string { return s.Login().AccessToken() }
+
+// Account is the account id of the current login.
+func (s *Server) Account() string {
+	return s.Login().File()["tokens"].(map[string]any)["account_id"].(string)
+}
 
 // Answer is the model's text.
 func (s *Server) Answer() string { return s.opts.Answer }

@@ -263,17 +263,115 @@ func TestOtherHostsEchoFingerprints(t *testing.T) {
 	require.NotContains(t, body, s.Token())
 }
 
-func TestRefreshIsRefused(t *testing.T) {
+// askRefresh posts a refresh token as the client does and returns the answer
+// and what the record says of the token.
+func askRefresh(t *testing.T, s *Server, token string) (status int, body, asked string) {
+	t.Helper()
+	r := request(t, s, "POST", "https://auth.openai.com/oauth/token",
+		strings.NewReader(`{"grant_type":"refresh_token","refresh_token":"`+token+`"}`))
+	resp, body := do(t, client(t, s, true), r)
+	records := s.Records()
+	return resp.StatusCode, body, records[len(records)-1].Asked
+}
+
+func TestRefreshIsGoodOnce(t *testing.T) {
+	s := start(t, Options{RefreshedLife: time.Hour})
+	first := s.Login()
+	account := s.Account()
+	status, body, asked := askRefresh(t, s, "placeholder")
+	require.Equal(t, 401, status)
+	require.Contains(t, body, "refresh_token_invalidated")
+	require.Equal(t, "other-refresh", asked)
+
+	status, body, asked = askRefresh(t, s, first.RefreshToken())
+	require.Equal(t, 200, status, body)
+	require.Equal(t, "real-refresh", asked)
+	var got map[string]any
+	require.NoError(t, json.Unmarshal([]byte(body), &got))
+	require.Equal(t, s.Token(), got["access_token"])
+	require.Equal(t, s.Login().RefreshToken(), got["refresh_token"])
+	require.NotEqual(t, first.AccessToken(), s.Token())
+	require.Equal(t, account, s.Account(), "a refresh changes no account")
+	require.WithinDuration(t, time.Now().Add(time.Hour), s.Login().Expiry, 5*time.Second)
+
+	status, body, asked = askRefresh(t, s, first.RefreshToken())
+	require.Equal(t, 401, status)
+	require.Contains(t, body, "refresh_token_reused")
+	require.Equal(t, "used-refresh", asked)
+
+	const check = "https://chatgpt.com/backend-api/wham/accounts/check"
+	old := request(t, s, "GET", check, nil)
+	old.Header.Set("Authorization", "Bearer "+first.AccessToken())
+	resp, _ := do(t, client(t, s, true), old)
+	require.Equal(t, 200, resp.StatusCode, "a refreshed access token is good until it ends")
+}
+
+func TestRotateRevokesWhatWasBefore(t *testing.T) {
 	s := start(t, Options{})
-	refresh := func(token string) string {
-		r := request(t, s, "POST", "https://auth.openai.com/oauth/token", strings.NewReader(`{"refresh_token":"`+token+`"}`))
-		resp, _ := do(t, client(t, s, true), r)
-		require.Equal(t, 401, resp.StatusCode)
-		records := s.Records()
-		return records[len(records)-1].Asked
+	first := s.Login()
+	old := request(t, s, "GET", "https://chatgpt.com/backend-api/wham/accounts/check", nil)
+	s.Rotate(throwaway.Codex{Seed: "second", Account: s.Account()})
+	resp, _ := do(t, client(t, s, true), old)
+	require.Equal(t, 401, resp.StatusCode)
+	resp, _ = do(t, client(t, s, true), request(t, s, "GET", old.URL.String(), nil))
+	require.Equal(t, 200, resp.StatusCode)
+	status, _, asked := askRefresh(t, s, first.RefreshToken())
+	require.Equal(t, 401, status)
+	require.Equal(t, "used-refresh", asked)
+	status, _, _ = askRefresh(t, s, s.Login().RefreshToken())
+	require.Equal(t, 200, status)
+}
+
+func TestTokenEndpointFailures(t *testing.T) {
+	s := start(t, Options{TokenEndpoint: Refusing})
+	before := s.Login()
+	for _, tt := range []struct {
+		e        TokenEndpoint
+		status   int
+		contains string
+	}{
+		{Refusing, 401, "refresh_token_invalidated"},
+		{Failing, 500, "server_error"},
+		{Paging, 200, "<!doctype html>"},
+		{Malformed, 200, `{"access_token":"ey`},
+		{Lacking, 200, `"token_type":"Bearer"`},
+	} {
+		_, err := ParseTokenEndpoint(string(tt.e))
+		require.NoError(t, err)
+		s.SetTokenEndpoint(tt.e)
+		status, body, asked := askRefresh(t, s, before.RefreshToken())
+		require.Equal(t, tt.status, status, tt.e)
+		require.Contains(t, body, tt.contains)
+		require.Equal(t, "real-refresh", asked)
 	}
-	require.Equal(t, "other-refresh", refresh("placeholder"))
-	require.Equal(t, "real-refresh", refresh(s.Login().RefreshToken()))
+	s.SetTokenEndpoint(Hanging)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	r := request(t, s, "POST", "https://auth.openai.com/oauth/token", strings.NewReader(`{"grant_type":"refresh_token"}`))
+	_, err := client(t, s, true).Do(r.WithContext(ctx))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, before, s.Login(), "a failure uses nothing up")
+}
+
+func TestModelsAndMCP(t *testing.T) {
+	s := start(t, Options{})
+	c := client(t, s, true)
+	_, body := do(t, c, request(t, s, "GET", "https://chatgpt.com/backend-api/codex/models?client_version=0", nil))
+	require.JSONEq(t, `{"models":[]}`, body)
+	for _, path := range []string{"/backend-api/ps/mcp", "/backend-api/wham/apps"} {
+		for call, want := range map[string]string{
+			`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}`: `"protocolVersion":"2025-06-18"`,
+			`{"jsonrpc":"2.0","id":"a","method":"tools/list"}`:                                         `"result":{"tools":[]}`,
+			`{"jsonrpc":"2.0","id":3,"method":"prompts/list"}`:                                         `"code":-32601`,
+			`{"jsonrpc":"2.0","method":"notifications/initialized"}`:                                   "",
+			`not JSON`: "bad_request",
+		} {
+			_, body := do(t, c, request(t, s, "POST", "https://chatgpt.com"+path, strings.NewReader(call)))
+			require.Contains(t, body, want, call)
+		}
+		resp, _ := do(t, c, request(t, s, "GET", "https://chatgpt.com"+path, nil))
+		require.Equal(t, 405, resp.StatusCode)
+	}
 }
 
 // lockedBuffer is a Writer that a test may read while the server writes.

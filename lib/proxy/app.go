@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -32,6 +33,8 @@ type Program struct {
 	// called at the start and at each reload, and must leave the old policy
 	// working if it fails.
 	Load func(c *cli.Context, path string) (*Loaded, error)
+	// Read reads the file at path alone, and nothing that it names.
+	Read func(path string) (*tomlfile.File, *Settings, error)
 }
 
 // Loaded is a configuration that was read and understood.
@@ -39,9 +42,33 @@ type Loaded struct {
 	File     *tomlfile.File
 	Settings *Settings
 	Policy   *forward.Policy
+	// Explain, unless nil, says more about a rule that a refusal names, as names
+	// and texts.
+	Explain func(rule string) [][2]string
 	// Intercepts says whether the policy terminates TLS anywhere, for which it
 	// needs a CA.
 	Intercepts bool
+	// Follow, unless nil, begins whatever goes on beside the requests while the
+	// configuration is in force, and Close ends it. A check calls neither.
+	Follow func(forward.Config, *slog.Logger)
+	Close  func() error
+
+	config forward.Config
+}
+
+func (l *Loaded) follow(log *slog.Logger) {
+	if l.Follow != nil {
+		l.Follow(l.config, log)
+	}
+}
+
+func (l *Loaded) close(log *slog.Logger) {
+	if l.Close == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		log.Warn("the old configuration did not end well", "err", err)
+	}
 }
 
 type overrides struct {
@@ -71,8 +98,12 @@ func (p *Program) flags() []cli.Flag {
 		&cli.StringFlag{Name: "listen", Usage: "accept clients on `ADDRESS`: 127.0.0.1:PORT or unix:PATH", EnvVars: env("listen")},
 		&cli.StringFlag{Name: "next-hop", Usage: "connect through the proxy at `URL`: http://host:port or unix:PATH", EnvVars: env("next-hop")},
 		&cli.StringSliceFlag{Name: "upstream-ca", Usage: "trust the roots in `FILE` upstream, beside the system's (repeatable)", EnvVars: env("upstream-ca")},
-		&cli.StringSliceFlag{Name: "connect-to", Usage: "dial `HOST1:PORT1:HOST2:PORT2` elsewhere, as curl does (repeatable)", EnvVars: env("connect-to")},
+		&cli.StringSliceFlag{Name: "connect-to", Usage: "dial the second host and port in place of the first, `HOST1:PORT1:HOST2:PORT2`, as curl does (repeatable)", EnvVars: env("connect-to")},
 		&cli.StringFlag{Name: "audit-log", Usage: "append one JSON line per decision to `FILE`", EnvVars: env("audit-log")},
+		&cli.StringFlag{Name: "har", Usage: "record what passes into `FILE`, credentials replaced by fingerprints", EnvVars: env("har")},
+		&cli.Int64Flag{Name: "har-limit", Value: 64, Usage: "record no more than `MIB` into the file of --har", EnvVars: env("har-limit")},
+		&cli.StringFlag{Name: "trace", Usage: "print the records of the request `ID` in both stages from the audit log, and exit", EnvVars: env("trace")},
+		&cli.StringSliceFlag{Name: "trace-log", Usage: "with --trace, read the audit log `FILE` in place of the configuration's (repeatable)", EnvVars: env("trace-log")},
 		&cli.StringFlag{Name: "ready-file", Usage: "write the bound address to `FILE` once serving", EnvVars: env("ready-file")},
 		&cli.DurationFlag{Name: "drain-timeout", Value: defaultDrain, Usage: "let requests under way end for `TIME` on SIGTERM", EnvVars: env("drain-timeout")},
 		&cli.BoolFlag{Name: "allow-remote", Usage: "permit a listen address that other machines can reach", EnvVars: env("allow-remote")},
@@ -88,14 +119,19 @@ func overridesOf(c *cli.Context) overrides {
 	}
 }
 
+// unreadable is the misuse of a configuration that could not be read.
+func unreadable(c *cli.Context, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !c.IsSet("config") {
+		err = stage.Hint(err, "write one with bottle-prepare, or name it with --config")
+	}
+	return stage.Misuse(err)
+}
+
 // load reads everything that a reload replaces.
 func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
 	l, err := p.Load(c, c.String("config"))
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) && !c.IsSet("config") {
-			err = stage.Hint(err, "write one with bottle-prepare, or name it with --config")
-		}
-		return nil, forward.Config{}, stage.Misuse(err)
+		return nil, forward.Config{}, unreadable(c, err)
 	}
 	o := overridesOf(c)
 	l.Settings.override(o)
@@ -104,6 +140,7 @@ func (p *Program) load(c *cli.Context) (*Loaded, forward.Config, error) {
 		return nil, forward.Config{}, stage.Misuse(err)
 	}
 	config.Policy = l.Policy
+	l.config = config
 	return l, config, nil
 }
 
@@ -129,9 +166,33 @@ type Answer struct {
 	Route      string `json:"route,omitempty"`
 	Treatment  string `json:"treatment,omitempty"`
 	Credential string `json:"credential,omitempty"` // real or none
+	Source     string `json:"source,omitempty"`     // of the real one
+	Expires    string `json:"expires,omitempty"`    // RFC 3339; of the real one, if it says
+	Answers    string `json:"answers,omitempty"`    // redacted or unchanged, where a credential goes on
 	Code       string `json:"code,omitempty"`
 	Status     int    `json:"status,omitempty"`
 	Message    string `json:"message,omitempty"`
+	// OnMatch is what becomes of a secret, Matches those that were found in a
+	// request that goes on.
+	OnMatch string  `json:"on_match,omitempty"` // block, redact or log
+	Matches []Match `json:"matches,omitempty"`
+
+	// Of what a refusal is for: never the value.
+	Rule        string `json:"rule,omitempty"`
+	Location    string `json:"location,omitempty"`
+	Sample      string `json:"sample,omitempty"`
+	Encoding    string `json:"encoding,omitempty"`     // what was undone to see it
+	RuleMatches string `json:"rule_matches,omitempty"` // what the rule matches
+	RuleSource  string `json:"rule_source,omitempty"`  // that says so
+	RuleCheck   string `json:"rule_check,omitempty"`   // that was passed
+}
+
+// Match is a secret in a request that goes on.
+type Match struct {
+	Rule     string `json:"rule"`
+	Location string `json:"location"`
+	Sample   string `json:"sample"`
+	Action   string `json:"action"`
 }
 
 func (p *Program) check() *cli.Command {
@@ -179,13 +240,38 @@ func (p *Program) runCheck(c *cli.Context) error {
 		req.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	x, v := forward.Check(l.Policy, req, a, scheme)
-	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential}
+	ans := Answer{Decision: "allow", Host: a.String(), Route: v.Route, Credential: x.Credential, Source: x.CredentialSource, OnMatch: x.OnMatch}
+	if !x.CredentialExpiry.IsZero() {
+		ans.Expires = x.CredentialExpiry.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case x.Redacts:
+		ans.Answers = "redacted"
+	case x.Credential == forward.CredentialReal:
+		ans.Answers = "unchanged"
+	}
+	for _, m := range x.Matches() {
+		ans.Matches = append(ans.Matches, Match{m.Rule, m.Location, m.Sample, m.Action})
+	}
 	if scheme == "https" {
 		ans.Treatment = v.Treatment.String()
 	}
 	if r := v.Refusal; r != nil {
 		ans.Decision, ans.Treatment = "refuse", ""
 		ans.Code, ans.Status, ans.Message = string(r.Code), r.HTTPStatus(), r.Message
+		ans.Rule, ans.Location, ans.Sample, ans.Encoding = r.Rule, r.Location, r.Sample, r.Encoding
+		if r.Rule != "" && l.Explain != nil {
+			for _, pair := range l.Explain(r.Rule) {
+				switch pair[0] {
+				case "matches":
+					ans.RuleMatches = pair[1]
+				case "source":
+					ans.RuleSource = pair[1]
+				case "check":
+					ans.RuleCheck = pair[1]
+				}
+			}
+		}
 		if refusal.Lookup(r.Code).Policy && x.RefusalStatus != 0 {
 			ans.Status = x.RefusalStatus
 		}
@@ -205,11 +291,16 @@ func (p *Program) runCheck(c *cli.Context) error {
 
 func (a Answer) print(c *cli.Context) {
 	for _, line := range [][2]string{
-		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential}, {"code", a.Code},
+		{"decision", a.Decision}, {"host", a.Host}, {"route", a.Route}, {"treatment", a.Treatment}, {"credential", a.Credential},
+		{"source", a.Source}, {"expires", a.Expires}, {"answers", a.Answers}, {"on match", a.OnMatch}, {"code", a.Code},
+		{"rule", a.Rule}, {"location", a.Location}, {"sample", a.Sample}, {"undone", a.Encoding}, {"matches", a.RuleMatches}, {"rule source", a.RuleSource}, {"check", a.RuleCheck},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(c.App.Writer, "%-11s %s\n", line[0]+":", line[1])
 		}
+	}
+	for _, m := range a.Matches {
+		fmt.Fprintf(c.App.Writer, "%-11s %s: %s in %s (%s)\n", "match:", m.Action, m.Rule, m.Location, m.Sample)
 	}
 	if a.Status != 0 {
 		fmt.Fprintf(c.App.Writer, "%-11s %d\n", "status:", a.Status)

@@ -19,6 +19,7 @@ import (
 
 	"bottle/lib/audit"
 	"bottle/lib/forward"
+	"bottle/lib/recording"
 	"bottle/lib/secret"
 	"bottle/lib/stage"
 )
@@ -28,6 +29,9 @@ const defaultDrain = 10 * time.Second
 // serve is the life of a proxy: load, listen, say ready, serve; SIGHUP
 // reloads, SIGTERM or SIGINT drains, a second one ends the process.
 func (p *Program) serve(c *cli.Context) error {
+	if id := c.String("trace"); id != "" {
+		return p.trace(c, id)
+	}
 	if c.NArg() > 0 {
 		return stage.Misuse(stage.Hint(fmt.Errorf("unknown command %q", c.Args().First()), "see "+p.Name+" --help"))
 	}
@@ -67,7 +71,28 @@ func (p *Program) serve(c *cli.Context) error {
 		}
 		return stage.Misuse(l.File.Errorf("listen", "%w", err).WithHint("stop what listens there, or choose another address with --listen"))
 	}
-	engine := forward.New(forward.Options{Stage: p.Name, Limits: s.Limits.Engine(), Log: log, Audit: records}, config)
+	options := forward.Options{Stage: p.Name, Limits: s.Limits.Engine(), Log: log, Audit: records}
+	if name := c.String("har"); name != "" {
+		if c.Int64("har-limit") <= 0 {
+			listener.Close()
+			return stage.Misuse(errors.New("--har-limit: want a number of MiB above 0"))
+		}
+		r, err := recording.Create(name, recording.Options{Stage: p.Name, Version: stage.Version(), Limit: c.Int64("har-limit") << 20, Log: log})
+		if err != nil {
+			listener.Close()
+			return stage.Misuse(stage.Hint(fmt.Errorf("--har: %w", err), "name a new file, or a regular one of your own that is no symbolic link"))
+		}
+		options.Recorder = r
+		defer func() {
+			if cerr := r.Close(); cerr != nil {
+				log.Error("recording ended badly", "err", cerr)
+			}
+		}()
+	}
+	engine := forward.New(options, config)
+
+	l.follow(log)
+	defer func() { l.close(log) }() // of the one that is in force then
 
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -94,7 +119,11 @@ func (p *Program) serve(c *cli.Context) error {
 			}
 			return nil
 		case <-hangup:
-			p.reload(c, engine, records, s)
+			if next := p.reload(c, engine, records, s); next != nil {
+				l.close(log)
+				l = next
+				l.follow(log)
+			}
 		case <-c.Context.Done():
 			log.Info("draining", "timeout", c.Duration("drain-timeout"))
 			ctx, cancel := context.WithTimeout(context.Background(), c.Duration("drain-timeout"))
@@ -109,11 +138,12 @@ func (p *Program) serve(c *cli.Context) error {
 	}
 }
 
-// reload puts a new configuration in force, or keeps the old one and says so.
-func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.Log, before *Settings) {
+// reload puts a new configuration in force and returns it, or keeps the old one
+// and says so.
+func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.Log, before *Settings) *Loaded {
 	log, err := newLogger(c)
 	if err != nil {
-		return
+		return nil
 	}
 	l, config, err := p.load(c)
 	if err == nil {
@@ -123,7 +153,7 @@ func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.
 		for _, line := range strings.Split(err.Error(), "\n") {
 			log.Error("reload failed; the old configuration stays in force", "err", line)
 		}
-		return
+		return nil
 	}
 	if l.Settings.Listen != before.Listen || l.Settings.AuditLog != before.AuditLog {
 		log.Warn("listen and audit_log change at a restart only")
@@ -133,6 +163,7 @@ func (p *Program) reload(c *cli.Context, engine *forward.Engine, records *audit.
 	}
 	engine.Swap(config)
 	log.Info("reloaded", "config", l.File.Path())
+	return l
 }
 
 // listen opens the address that clients connect to. What other machines can

@@ -104,7 +104,11 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 		d.ConnectTo = append(d.ConnectTo, ct)
 	}
 	if len(d.ConnectTo) > 0 && d.NextHop != nil {
-		complain("connect_to", "has no effect with a next hop").WithHint("set it on the stage that dials origins, the last of the chain")
+		e := f.Errorf("connect_to", "has no effect with a next hop")
+		if len(s.ConnectTo) == 0 {
+			e = &tomlfile.Error{File: "--connect-to", Message: e.Message}
+		}
+		problems = append(problems, e.WithHint("set it on the stage that dials origins, the last of the chain"))
 	}
 	if d.AllowAddresses, err = forward.ParsePrefixes(s.AllowAddresses); err != nil {
 		complain("allow_addresses", "%w", err)
@@ -134,7 +138,7 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 	if s.CA.Cert == "" && s.CA.Key == "" && !intercepts {
 		c.Leaf = func(host string) (*tls.Certificate, error) { return nil, errors.New("stage has no CA") }
 	} else if s.CA.Cert == "" || s.CA.Key == "" {
-		complain("ca", "names no certificate and key").WithHint("bottle-prepare makes them; a stage that intercepts cannot work without")
+		complain("ca", "names no certificate and key").WithHint("bottle-prepare makes them; a stage cannot look into TLS without")
 	} else if ca, err := mintca.Load(f.Resolve(s.CA.Cert), f.Resolve(s.CA.Key)); err != nil {
 		complain("ca", "%w", err)
 	} else {

@@ -14,11 +14,18 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	PathNotAllowed     Code = "path_not_allowed"
 	AmbiguousPath      Code = "ambiguous_path"
+	GitNotAllowed      Code = "git_not_allowed"
 	ForeignCredential  Code = "foreign_credential"
+	SignInRefused      Code = "sign_in_refused"
+	BadTokenRequest    Code = "bad_token_request"
+	LoginEnded         Code = "login_ended"
 	CleartextRefused   Code = "cleartext_refused"
 	AddressProhibited  Code = "address_prohibited"
 	SecretInRequest    Code = "secret_in_request"
+	SecretInSigned     Code = "secret_in_signed_request"
+	DummyMisdirected   Code = "dummy_misdirected"
 	UndecodableBody    Code = "undecodable_body"
+	DecompressionBomb  Code = "decompression_bomb"
 	BodyTooLarge       Code = "body_too_large"
 	RateLimited        Code = "rate_limited"
 	FilterBusy         Code = "filter_busy"
@@ -50,12 +57,17 @@ const (
 	ConnectTimeout        Code = "connect_timeout"
 	OriginTLSFailed       Code = "origin_tls_failed"
 	OriginClosed          Code = "origin_closed"
+	UndecodableAnswer     Code = "undecodable_answer"
 	NextHopDown           Code = "next_hop_down"
 	NextHopRefused        Code = "next_hop_refused"
 	NextHopAuth           Code = "next_hop_auth"
 	CredentialUnavailable Code = "credential_unavailable"
 	InternalError         Code = "internal_error"
 )
+
+// Alarm reports whether the operator should look at what the agent was doing:
+// no program sends such a request by mistake.
+func (c Code) Alarm() bool { return c == DummyMisdirected }
 
 // Entry is what a code means on the wire.
 type Entry struct {
@@ -85,14 +97,21 @@ func Table() []Entry { return table[:] }
 var table = [...]Entry{
 	{HostNotAllowed, http.StatusForbidden, denied, true, false, "The filter does not allow this host and port. The operator adds it to allow in pipelock.toml, or a route to bottle.toml."},
 	{NoRoute, http.StatusForbidden, denied, true, false, "No egress route names this host and port. The operator adds a route to bottle.toml."},
-	{MethodNotAllowed, http.StatusForbidden, denied, true, false, "The route names its methods, and this is not one of them; or the method is TRACE, which asks the origin to repeat what it was sent."},
-	{PathNotAllowed, http.StatusForbidden, denied, true, false, "The route names its path prefixes, and the path is under none of them."},
-	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a path rule. Send the plain path."},
-	{ForeignCredential, http.StatusForbidden, denied, true, false, "The request carries a credential that is not this bottle's dummy, on a route that takes no other."},
+	{MethodNotAllowed, http.StatusForbidden, denied, true, false, "The route names its methods, and this is not one of them; or the method is TRACE, which asks the origin to repeat what it was sent. The operator adds others to methods in bottle.toml."},
+	{PathNotAllowed, http.StatusForbidden, denied, true, false, "The route names its path prefixes, and the path is under none of them. The operator adds it to paths in bottle.toml."},
+	{AmbiguousPath, http.StatusBadRequest, badReq, true, false, "The path can be read in two ways (dot segments, encoded slashes, backslashes, empty segments) on a route with a rule about paths or git. Send the plain path."},
+	{GitNotAllowed, http.StatusForbidden, denied, true, false, "The route's git rule does not allow this: a push (or git-lfs upload) where git is \"read\", anything of git where it is \"off\". Keep the commits; the operator changes git in bottle.toml."},
+	{ForeignCredential, http.StatusForbidden, denied, true, false, "The request carries a credential that is not this bottle's dummy, on a route that takes no other. Use the login that the bottle gave."},
+	{SignInRefused, http.StatusForbidden, denied, true, false, "Signing in or out, a device login or another grant, on the provider's sign-in host. The bottle's login is the host's: sign in there."},
+	{BadTokenRequest, http.StatusBadRequest, badReq, true, false, "The body of a token request cannot be read: it is neither JSON nor a form, or too long, or compressed."},
+	{LoginEnded, http.StatusForbidden, denied, true, false, "The client asked for new tokens, or the origin answered 401, and the host's login has ended or cannot be read. The operator runs the provider's client on the host, or signs in there; the bottle follows."},
 	{CleartextRefused, http.StatusForbidden, denied, true, false, "http:// to a route that carries a credential. Use https://."},
 	{AddressProhibited, http.StatusForbidden, "destination_ip_prohibited", true, false, "The name resolves to a private, loopback, link-local, metadata or otherwise special address. The operator permits a network with allow_addresses, or one destination with connect_to."},
 	{SecretInRequest, http.StatusForbidden, denied, true, false, "The filter found a secret in the request. Remove it; the message says where it stands."},
+	{SecretInSigned, http.StatusForbidden, denied, true, false, "The filter found a secret that it would have replaced, but a signature or checksum covers what it stands in, and would no longer be right. Remove the secret before signing."},
+	{DummyMisdirected, http.StatusForbidden, denied, true, false, "The request carries a bottle's dummy credential to a host that it is not for. It is worth nothing there; sending it is a sign that the agent was told to. The operator should look at what it was doing."},
 	{UndecodableBody, http.StatusForbidden, denied, true, false, "The filter cannot decode the body and will not let through what it cannot read."},
+	{DecompressionBomb, http.StatusForbidden, denied, true, false, "A compressed body becomes many times as large as it was sent, as nothing honest does. Send it uncompressed or in parts."},
 	{BodyTooLarge, http.StatusForbidden, denied, true, false, "A compressed body or WebSocket message is larger than the filter judges in one piece. Send it uncompressed or in parts."},
 	{RateLimited, http.StatusTooManyRequests, denied, false, true, "More requests per minute to this host than the filter allows. Wait as Retry-After says."},
 	{FilterBusy, http.StatusServiceUnavailable, "proxy_internal_response", false, true, "The filter is judging as many large bodies as its memory allows. Try again, or send fewer at a time."},
@@ -122,10 +141,11 @@ var table = [...]Entry{
 	{ConnectTimeout, http.StatusGatewayTimeout, "connection_timeout", false, true, "The origin did not answer the connection in time."},
 	{OriginTLSFailed, http.StatusBadGateway, "tls_certificate_error", false, false, "The origin's certificate could not be verified. The operator adds its root with upstream_ca."},
 	{OriginClosed, http.StatusBadGateway, "connection_terminated", false, true, "The origin ended the connection before it answered."},
+	{UndecodableAnswer, http.StatusBadGateway, protocol, false, false, "The origin's answer is coded in a way that cannot be searched for the credential, so it is not passed on. The operator may set redact_responses = false on the route."},
 	{NextHopDown, http.StatusBadGateway, "destination_unavailable", false, true, "The next hop does not accept a connection. The operator starts it; nothing goes direct meanwhile."},
 	{NextHopRefused, http.StatusForbidden, denied, true, false, "The next hop refused the tunnel without saying why."},
 	{NextHopAuth, http.StatusBadGateway, "proxy_configuration_error", false, false, "The next hop wants a login. The operator puts user:password into next_hop."},
-	{CredentialUnavailable, http.StatusForbidden, "proxy_configuration_error", true, false, "The route's credential is missing. Nothing is sent without it."},
+	{CredentialUnavailable, http.StatusForbidden, "proxy_configuration_error", true, false, "The route's credential is missing, and nothing is sent without it. The operator's log says what its source lacks."},
 	{InternalError, http.StatusInternalServerError, "proxy_internal_error", true, false, "The stage failed on this request and forwarded nothing. The operator's log has the cause."},
 }
 

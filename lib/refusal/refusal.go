@@ -32,12 +32,40 @@ type Refusal struct {
 	RequestID string
 	// Status overrides the table's status; 0 keeps it.
 	Status int
+	// Form is the body's, for a client that shows its user no other.
+	Form Form
 	// RetryAfter is sent with status 429 only.
 	RetryAfter time.Duration
-	// Rule and Location say what the scanner found and where, for the audit log.
-	Rule, Location string
+	// Rule, Location and Sample say what the scanner found and where, and show
+	// its first characters, masked, for the audit log.
+	Rule, Location, Sample string
+	// Encoding is what was undone to see it, the outermost first, joined by ">".
+	Encoding string
+	// Offset is where it begins, in bytes from the begin of the body or message;
+	// nil elsewhere.
+	Offset *int64
 	// Cause is for the operator's log, never for the agent.
 	Cause error
+}
+
+// Form is how the body of a refusal is written. [Parse] reads the first alone.
+type Form int
+
+const (
+	Nested Form = iota // [Payload], as the providers' APIs answer
+	Text               // the message as text/plain, which is what git shows
+	Flat               // an object whose "error" and "message" are the message, as npm and git-lfs want it
+)
+
+// FormFor returns the form that the client with this User-Agent shows.
+func FormFor(userAgent string) Form {
+	switch name, _, _ := strings.Cut(userAgent, "/"); name {
+	case "git":
+		return Text
+	case "npm", "git-lfs":
+		return Flat
+	}
+	return Nested
 }
 
 // New returns a refusal with a message made by fmt.Sprintf.
@@ -104,18 +132,36 @@ type PayloadError struct {
 	Host      string `json:"host"`
 	RequestID string `json:"request_id"`
 	Retry     bool   `json:"retry"`
+
+	// Of what the scanner found: never the value.
+	Rule     string `json:"rule,omitempty"`
+	Location string `json:"location,omitempty"`
+	Sample   string `json:"sample,omitempty"`
+	Encoding string `json:"encoding,omitempty"`
+	Offset   *int64 `json:"offset,omitempty"`
 }
 
 // PayloadType is the type field of every refusal's body.
 const PayloadType = "bottle_refused"
 
 func (r *Refusal) payload() PayloadError {
-	return PayloadError{r.stage() + ": " + r.Message, PayloadType, r.Code, r.stage(), r.Host, r.RequestID, Lookup(r.Code).Retry}
+	return PayloadError{
+		r.stage() + ": " + r.Message, PayloadType, r.Code, r.stage(), r.Host, r.RequestID, Lookup(r.Code).Retry,
+		r.Rule, r.Location, r.Sample, r.Encoding, r.Offset,
+	}
 }
 
-// Body returns the JSON body, with a line end.
+// Body returns the body in the refusal's form, with a line end.
 func (r *Refusal) Body() []byte {
-	b, err := json.Marshal(Payload{r.payload()})
+	var body any = Payload{r.payload()}
+	if r.Form != Nested {
+		text := fmt.Sprintf("%s (%s, request %s)", r.payload().Message, r.Code, r.RequestID)
+		if r.Form == Text {
+			return []byte(text + "\n")
+		}
+		body = map[string]string{"error": text, "message": text}
+	}
+	b, err := json.Marshal(body)
 	if err != nil { // strings and a bool always marshal
 		panic(err)
 	}
@@ -139,6 +185,9 @@ func (r *Refusal) Frame() []byte {
 // Header sets the headers of the answer.
 func (r *Refusal) Header(h http.Header, bodyLen int) {
 	h.Set("Content-Type", "application/json")
+	if r.Form == Text {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	h.Set("Content-Length", strconv.Itoa(bodyLen))
 	h.Set("Proxy-Status", r.ProxyStatus())
 	h.Set("Cache-Control", "no-store")
@@ -186,7 +235,11 @@ func Parse(body []byte) *Refusal {
 		return nil
 	}
 	msg := strings.TrimPrefix(p.Error.Message, p.Error.Stage+": ")
-	return &Refusal{Code: p.Error.Code, Message: msg, Host: p.Error.Host, Stage: p.Error.Stage, RequestID: p.Error.RequestID}
+	e := p.Error
+	return &Refusal{
+		Code: e.Code, Message: msg, Host: e.Host, Stage: e.Stage, RequestID: e.RequestID,
+		Rule: e.Rule, Location: e.Location, Sample: e.Sample, Encoding: e.Encoding, Offset: e.Offset,
+	}
 }
 
 // LogValue is how a refusal stands in a log.

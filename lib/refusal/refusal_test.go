@@ -53,6 +53,27 @@ func TestWriteTo(t *testing.T) {
 	require.Nil(t, Parse([]byte(`<html>`)))
 }
 
+func TestForms(t *testing.T) {
+	r := New(GitNotAllowed, "no push")
+	r.Stage, r.RequestID, r.Form = "bottle-egress", "r1", FormFor("git/2.39.5")
+	w := httptest.NewRecorder()
+	r.WriteTo(w)
+	require.Equal(t, 403, w.Code)
+	require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
+	require.Contains(t, w.Header().Get("Proxy-Status"), `details="git_not_allowed"`)
+	require.Equal(t, "bottle-egress: no push (git_not_allowed, request r1)\n", w.Body.String())
+
+	r.Form = FormFor("npm/11.0.0 node/v22.0.0 linux x64")
+	w = httptest.NewRecorder()
+	r.WriteTo(w)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.JSONEq(t, `{"error":"bottle-egress: no push (git_not_allowed, request r1)","message":"bottle-egress: no push (git_not_allowed, request r1)"}`, w.Body.String())
+	require.Equal(t, Flat, FormFor("git-lfs/3.5.0 (GitHub; linux amd64)"))
+	for _, other := range []string{"", "curl/8.0", "codex_cli_rs/0.169.0", "claude-cli/2.1", "npmx/1"} {
+		require.Equal(t, Nested, FormFor(other))
+	}
+}
+
 func TestRateLimitIsRoundedUp(t *testing.T) {
 	r := New(RateLimited, "slow down")
 	r.RetryAfter = 1100 * time.Millisecond

@@ -43,7 +43,18 @@ func cause(err error) error {
 // owner, and at most max bytes long. Errors are of type [*FileError] and wrap
 // the file system's (errors.Is with fs.ErrNotExist works); they never quote
 // content.
-func ReadPrivateFile(path string, max int64) ([]byte, error) {
+func ReadPrivateFile(path string, max int64) ([]byte, error) { return readFile(path, max, 0o077) }
+
+// ReadSystemdCredential is [ReadPrivateFile] for a file in the directory that
+// systemd makes for a service. The group may read it by its mode: where systemd
+// lets the service's user in by an access control list, that is how the list's
+// mask shows.
+func ReadSystemdCredential(path string, max int64) ([]byte, error) {
+	return readFile(path, max, 0o037)
+}
+
+// readFile reads a file none of whose permission bits is in forbidden.
+func readFile(path string, max int64, forbidden fs.FileMode) ([]byte, error) {
 	// O_NOFOLLOW and fstat on the open file leave no gap between check and use;
 	// O_NONBLOCK keeps a FIFO from hanging the open.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -65,7 +76,7 @@ func ReadPrivateFile(path string, max int64) ([]byte, error) {
 	if !st.Mode().IsRegular() {
 		return nil, &FileError{path, "is not a regular file", "name a regular file", nil}
 	}
-	if perm := st.Mode().Perm(); perm&0o077 != 0 {
+	if perm := st.Mode().Perm(); perm&forbidden != 0 {
 		return nil, &FileError{path, fmt.Sprintf("mode %04o lets others at it", perm), "chmod 600 " + path, nil}
 	}
 	if st.Size() > max {

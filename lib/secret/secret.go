@@ -34,18 +34,36 @@ var (
 	// ErrControl reports a secret with a byte that cannot stand in a header
 	// field value (RFC 9110, section 5.5): CR, LF, NUL or another control.
 	ErrControl = errors.New("secret contains a line break or control character")
+	// ErrBOM reports a secret that begins with a byte order mark, which an
+	// editor has put there.
+	ErrBOM = errors.New("secret begins with a byte order mark")
 )
 
-// New makes a Value of s. The error is [ErrEmpty] or [ErrControl] and never
-// quotes s.
+// New makes a Value of s. The error is [ErrEmpty], [ErrControl] or [ErrBOM]
+// and never quotes s.
 func New(s string) (Value, error) {
 	if s == "" {
 		return Value{}, ErrEmpty
+	}
+	for _, bom := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if strings.HasPrefix(s, bom) {
+			return Value{}, ErrBOM
+		}
 	}
 	for i := 0; i < len(s); i++ {
 		if s[i] < 0x20 || s[i] == 0x7f {
 			return Value{}, ErrControl
 		}
+	}
+	return Value{&s}, nil
+}
+
+// NewAny makes a Value of any bytes, such as a private key of several lines, for
+// searching and comparing. What goes into a header field comes from [New]. The
+// error is [ErrEmpty].
+func NewAny(s string) (Value, error) {
+	if s == "" {
+		return Value{}, ErrEmpty
 	}
 	return Value{&s}, nil
 }

@@ -57,7 +57,7 @@ func TestNothingPrintsAValue(t *testing.T) {
 }
 
 func TestNewRefusesWhatCannotStandInAHeader(t *testing.T) {
-	for in, want := range map[string]error{"": ErrEmpty, "a\nb": ErrControl, "a\rb": ErrControl, "a\x00b": ErrControl, "a\n": ErrControl, "\x7f": ErrControl, "é-ok": nil, "a b": nil} {
+	for in, want := range map[string]error{"": ErrEmpty, "a\nb": ErrControl, "a\rb": ErrControl, "a\x00b": ErrControl, "a\n": ErrControl, "\x7f": ErrControl, "\ufeffa": ErrBOM, "\xff\xfea": ErrBOM, "é-ok": nil, "a b": nil} {
 		_, err := New(in)
 		require.ErrorIs(t, err, want, "%q", in)
 	}
@@ -128,4 +128,14 @@ func TestWriteFile(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, left, 2, "no temporary file is left")
+}
+
+func TestReadSystemdCredential(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "c")
+	require.NoError(t, os.WriteFile(p, []byte("abc"), 0o600))
+	for mode, ok := range map[fs.FileMode]bool{0o400: true, 0o440: true, 0o600: true, 0o444: false, 0o660: false, 0o404: false} {
+		require.NoError(t, os.Chmod(p, mode))
+		_, err := ReadSystemdCredential(p, 3)
+		require.Equal(t, ok, err == nil, "%o: %v", mode, err)
+	}
 }

@@ -71,6 +71,9 @@ func (c *checker) value(path string, data any, t reflect.Type) {
 			c.add(c.file.Errorf(path, "%q is not a duration such as \"30s\"", s))
 		}
 		return
+	case reflect.PointerTo(t).Implements(oneOrManyType):
+		c.oneOrMany(path, data, t)
+		return
 	case reflect.PointerTo(t).Implements(unmarshalerType):
 		// Decoded into a spare value first, as only this error knows its line.
 		if err := reflect.New(t).Interface().(toml.Unmarshaler).UnmarshalTOML(data); err != nil {

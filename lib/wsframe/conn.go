@@ -82,7 +82,9 @@ type answer struct{ text, close []byte }
 // goroutine, and memory is bounded by the options.
 //
 // A message reaches upstream as the client sent it, byte by byte and in the same frames, after the Inspector accepted
-// it; a control frame as soon as it was accepted itself, even where a message around it is held.
+// it; a control frame as soon as it was accepted itself, even where a message around it is held. Where the Inspector is
+// a [Rewriter], the bytes that it changes are others, in the same frames; a compressed message that it changes reaches
+// upstream uncompressed and in one frame, and so do all compressed ones after it if they may refer to it.
 //
 // When the client is refused, by the Inspector or for breaking the protocol, nothing held reaches upstream. Read yields
 // the server's running message to its end, then the text frame of [Options].Refused, a close frame (1008, or the
@@ -103,6 +105,7 @@ func Guard(upstream io.ReadWriteCloser, o Options) *Conn {
 		hold:          orDefault(o.Hold, 1<<20),
 		maxCompressed: orDefault(o.MaxCompressed, 16<<20),
 	}
+	c.judge.rewriter, _ = o.Inspector.(Rewriter)
 	if o.Deflate.Enabled {
 		c.judge.inflater = &inflater{
 			takeover: !o.Deflate.ClientNoContextTakeover,

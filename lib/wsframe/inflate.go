@@ -1,10 +1,10 @@
 package wsframe
 
 import (
+	"bytes"
+	"compress/flate"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // inflateTail completes a message's deflate data: the end of the sync flush that the sender leaves out (RFC 7692
@@ -22,7 +22,7 @@ const (
 	ratioFloor = 1 << 20
 )
 
-// inflater decompresses the client's messages in turn.
+// inflater decompresses the messages of one side in turn.
 type inflater struct {
 	takeover bool // a message may refer to the messages before it
 	maxBytes int64
@@ -33,9 +33,17 @@ type inflater struct {
 	buf    [4 << 10]byte
 }
 
+// source is the payload of one message, followed by inflateTail. It is a ByteReader so that the decompressor takes no more
+// than it needs.
+type source interface {
+	io.Reader
+	io.ByteReader
+	isDone() bool // the payload has been read; of the tail anything may be left
+}
+
 // message inflates one message from src, which ends in inflateTail, and hands the result to sink piece by piece. size is
 // the length of the message's data. Errors are *ViolationError, or sink's own.
-func (z *inflater) message(src *payload, size int64, sink func([]byte) error) error {
+func (z *inflater) message(src source, size int64, sink func([]byte) error) error {
 	if !z.takeover {
 		z.window = z.window[:0]
 	}
@@ -80,13 +88,21 @@ func inflateError(err error) error {
 	return &ViolationError{codeInvalid, fmt.Sprintf("compressed message cannot be inflated: %v", err)}
 }
 
-func (z *inflater) start(src *payload) error {
+func (z *inflater) start(src source) error {
 	dict := z.window[max(0, len(z.window)-deflateWindow):]
 	if z.flate == nil {
 		z.flate = flate.NewReaderDict(src, dict)
 		return nil
 	}
 	return z.flate.(flate.Resetter).Reset(src, dict)
+}
+
+// saved returns a copy of what the next message may refer to.
+func (z *inflater) saved() []byte {
+	if !z.takeover {
+		return nil
+	}
+	return bytes.Clone(z.window[max(0, len(z.window)-deflateWindow):])
 }
 
 func (z *inflater) remember(p []byte) {

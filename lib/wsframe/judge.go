@@ -21,6 +21,22 @@ type Inspector interface {
 	Control(op Opcode, payload []byte) error
 }
 
+// Rewriter is an Inspector that changes messages.
+type Rewriter interface {
+	Inspector
+
+	// Patches returns what is to be changed in the running message. It is called after each Write and after Finish,
+	// and what it returns is valid until the next of them. Patches are ascending and do not overlap, and none begins
+	// before what Write has called clean before.
+	Patches() []Patch
+}
+
+// Patch overwrites bytes of a message.
+type Patch struct {
+	At   int64 // in the message, unmasked and inflated
+	Data []byte
+}
+
 // ViolationError says that the client broke the protocol, or a limit, so that its messages cannot be judged.
 type ViolationError struct {
 	Code   uint16 // the close code that the client gets: 1002, 1007, 1009 or 1013
@@ -67,6 +83,12 @@ type judge struct {
 	flowing    bool   // the running message has become too long to be held whole
 	size       int64  // payload bytes of the running message, as sent
 
+	rewriter Rewriter // the inspector, if it is one
+	cursor   cursor   // where in held the last patch ended
+	patches  []Patch  // of the running compressed message
+	patched  int      // bytes in them
+	diverged bool     // upstream's window is not the client's any more
+
 	control []byte // the running control frame, as sent
 	scratch [4 << 10]byte
 }
@@ -112,6 +134,7 @@ func (j *judge) startFrame(h header, raw []byte) error {
 	if h.op != Continuation {
 		j.inMessage, j.compressed = true, h.rsv != 0
 		j.released, j.clean, j.size, j.flowing = 0, 0, 0, false
+		j.cursor, j.patches, j.patched = cursor{}, nil, 0
 		j.inspector.Start(h.op)
 	}
 	if j.compressed && h.length > j.maxCompressed-int64(len(j.held)+len(raw)) {
@@ -190,6 +213,7 @@ func (j *judge) payload(p []byte) error {
 		if err != nil {
 			return err
 		}
+		j.patch()
 		j.clean = clean
 		p, from = p[n:], from+int64(n)
 	}
@@ -206,14 +230,12 @@ func (j *judge) endFrame() error {
 		return j.flow()
 	}
 	if j.compressed {
-		write := func(p []byte) error { _, err := j.inspector.Write(p); return err }
-		if err := j.inflater.message(newPayload(j.held, inflateTail), j.size, write); err != nil {
-			return err
-		}
+		return j.endCompressed()
 	}
 	if err := j.inspector.Finish(); err != nil {
 		return err
 	}
+	j.patch()
 	j.inMessage = false
 	err := j.release(j.held)
 	j.drop()
@@ -254,6 +276,7 @@ func (j *judge) free() {
 
 func (j *judge) drop() {
 	j.held, j.heldFrame, j.heldAt = j.held[:0], header{}, 0
+	j.cursor, j.patches, j.patched = cursor{}, nil, 0
 	if cap(j.held) > keptBuffer {
 		j.held = nil
 	}
@@ -296,6 +319,7 @@ func (j *judge) flow() error {
 		return err
 	}
 	j.held = j.held[:copy(j.held, j.held[n:])]
+	j.cursor.slide(n, j.released, j.heldFrame, j.heldAt)
 	if int64(len(j.held)) > j.hold+heldSlack {
 		return &ViolationError{codeTooBig, fmt.Sprintf("message is longer than %d bytes and cannot be judged in parts", j.hold)}
 	}

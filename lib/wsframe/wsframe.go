@@ -1,16 +1,18 @@
 // Package wsframe looks into the frames of a WebSocket connection (RFC 6455, with permessage-deflate of RFC 7692) without
-// taking part in it: [Guard] wraps the upstream side of an upgraded connection, shows each message of the client to an
-// [Inspector], and passes on the client's bytes exactly as they were sent, once they are judged. What the server sends
-// passes untouched.
+// taking part in it. [Guard] wraps the upstream side of an upgraded connection, shows each message of the client to an
+// [Inspector], and passes on the client's bytes exactly as they were sent, once they are judged, but for those that a
+// [Rewriter] changes; what the server sends passes untouched. [Edit] is for the other direction: it changes what the
+// server's messages say.
 //
 //	res.Body = wsframe.Guard(res.Body.(io.ReadWriteCloser), wsframe.Options{Inspector: …, Deflate: …})
+//	res.Body = wsframe.Edit(res.Body.(io.ReadWriteCloser), wsframe.EditOptions{Messages: …, Control: …, Deflate: …})
 //
 // A client that breaks the protocol is refused as well: what cannot be read cannot be judged.
 //
 // # Limits
 //
-// Text is not checked to be UTF-8. The content of pings, pongs and close frames is judged one frame at a time. Messages
-// of the server are not inspected.
+// Text is not checked to be UTF-8. The content of pings, pongs and close frames is judged one frame at a time. [Guard]
+// does not inspect messages of the server.
 package wsframe
 
 import (

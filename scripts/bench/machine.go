@@ -34,7 +34,7 @@ func writeMachine(w io.Writer, o options, load string) {
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
-			if m.Path == "github.com/google/martian/v3" || m.Path == "github.com/elazarl/goproxy" {
+			if m.Path == "github.com/google/martian/v3" || m.Path == "github.com/elazarl/goproxy" || m.Path == "github.com/zricethezav/gitleaks/v8" {
 				line("peer", m.Path+" "+m.Version)
 			}
 		}

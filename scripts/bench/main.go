@@ -8,7 +8,8 @@
 // peers. A measure goes through all variants in each round, starting with
 // another one each time, so that noise on the machine hits all alike. Figures
 // are medians over the rounds; ratios and differences are formed in each round
-// before their median is taken.
+// before their median is taken. The scanner is measured beside the library of
+// gitleaks, for speed and on the corpus of scripts/corpus.
 //
 // The table and the verdicts go to stdout, progress to stderr. The exit code
 // is 1 if something could not be measured, and with --strict also if a target
@@ -16,6 +17,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,13 +36,16 @@ type options struct {
 	megabytes int
 	body      int
 	tunnels   int
-	measures  []string
+	measures  []string // nil: all
+	scans     []string // of these the scanner's
 	variants  []string
 	markdown  bool
 	h2        bool
 	audit     bool
 	strict    bool
 	keep      bool
+	quick     bool
+	misses    bool
 }
 
 func main() {
@@ -73,7 +78,6 @@ func main() {
 func parse(args []string) (options, error) {
 	var o options
 	var measures, variants string
-	var quick bool
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.bin, "bin", "bin", "`folder` with bottle-egress and bottle-pipelock")
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds of each measure")
@@ -88,20 +92,31 @@ func parse(args []string) (options, error) {
 	fs.BoolVar(&o.audit, "audit", true, "let the stages write their audit log")
 	fs.BoolVar(&o.strict, "strict", false, "exit 1 if a target was not reached")
 	fs.BoolVar(&o.keep, "keep", false, "keep the temporary folder")
-	fs.BoolVar(&quick, "quick", false, "one short, small round: proves that the bench works, and nothing else")
+	fs.BoolVar(&o.quick, "quick", false, "one short, small round: proves that the bench works, and nothing else")
+	fs.BoolVar(&o.misses, "misses", false, "name what gitleaks misses, too")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	if fs.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	if quick {
+	if o.quick {
 		o.rounds, o.duration, o.megabytes, o.body, o.tunnels = 1, 100*time.Millisecond, 10, 50, 200
 	}
 	if o.rounds < 1 || o.duration <= 0 || o.megabytes < 1 || o.body < 1 || o.tunnels < 1 {
 		return o, errors.New("rounds, duration and sizes must be positive")
 	}
-	o.measures = split(measures, ",")
+	o.scans = []string{scanSpeed, scanCorpus}
+	if measures != "" {
+		o.measures, o.scans = []string{}, nil
+		for _, name := range split(measures, ",") {
+			if name == scanSpeed || name == scanCorpus {
+				o.scans = append(o.scans, name)
+			} else {
+				o.measures = append(o.measures, name)
+			}
+		}
+	}
 	o.variants = split(variants, ";")
 	return o, nil
 }
@@ -145,7 +160,11 @@ func bench(args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	missed := report(os.Stdout, o, load, names, r, problems)
+	var scored bytes.Buffer
+	if err := scan(&scored, o, r); err != nil {
+		problems = append(problems, err.Error())
+	}
+	missed := report(os.Stdout, o, load, names, r, scored.String(), problems)
 	switch {
 	case len(problems) > 0:
 		return fmt.Errorf("%d measurements failed", len(problems))
@@ -155,11 +174,14 @@ func bench(args []string) (err error) {
 	return nil
 }
 
-func report(w io.Writer, o options, load string, names []string, r results, problems []string) (missed int) {
+func report(w io.Writer, o options, load string, names []string, r results, scored string, problems []string) (missed int) {
 	writeMachine(w, o, load)
-	fmt.Fprint(w, "\nMedians; in parentheses the ratio to direct, or with a sign the difference.\n\n")
-	writeTable(w, o, names, r)
+	if len(names) > 0 {
+		fmt.Fprint(w, "\nMedians; in parentheses the ratio to direct, or with a sign the difference.\n\n")
+		writeTable(w, o, names, r)
+	}
 	fmt.Fprintln(w)
+	fmt.Fprint(w, scored)
 	missed = writeGoals(w, o, r)
 	for _, p := range problems {
 		fmt.Fprintf(w, "\nfailed: %s\n", p)

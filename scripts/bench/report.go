@@ -44,6 +44,7 @@ func rows(o options) []row {
 		{"up.chunked", "upload " + mb + ", chunked", "MB/s", share},
 		{"down.length", "download " + mb + ", Content-Length", "MB/s", share},
 		{"down.chunked", "download " + mb + ", chunked", "MB/s", share},
+		{"post", "POST of a 1 MB LLM turn, p50", "µs", excess},
 		{"first.p50", "first event from request, p50", "µs", excess},
 		{"first.p99", "first event from request, p99", "µs", excess},
 		{"event.p50", "later events from origin, p50", "µs", excess},

@@ -29,7 +29,7 @@ func goals(o options, r results) []goal {
 	atLeast("chain with passthrough / egress, requests/s at 16", 0.5, r.ratio("rps16", chainTunnel, egress))
 	atLeast("chain with intercept / egress, requests/s at 16", 0.5, r.ratio("rps16", chainIntercept, egress))
 	atLeast("egress / martian, new connections/s", 2, r.ratio("conn", egress, martianProxy))
-	for _, v := range []string{egress, chainTunnel, chainIntercept} {
+	for _, v := range []string{intercept, egress, chainTunnel, chainIntercept} {
 		atMost(v+": first event over direct, p50", 1000, "µs", r.over("first.p50", v, direct))
 		atMost(v+": each event over direct, p50", 300, "µs", r.over("event.p50", v, direct))
 		atMost(v+": each event over direct, p99", 300, "µs", r.over("event.p99", v, direct))
@@ -43,6 +43,15 @@ func goals(o options, r results) []goal {
 		atMost(v.stage+": start to ready", 30, "ms", r.each("ready", v.variant))
 	}
 	atMost(fmt.Sprintf("pipelock: RSS, %d open passthrough tunnels", o.tunnels), 60, "MB", r.each("tunnels", tunnel))
+	// The same engine, decrypting as well, without the scanner.
+	atMost("pipelock intercept / egress, no auth: 1 MB POST, p50, more", 15_000, "µs", r.over("post", intercept, egressOpen))
+	for _, text := range []string{"LLM turn in JSON", "source code"} {
+		atLeast("scanner: "+text+", MB/s a core", 200, r.each(text, ours))
+		atLeast("scanner / gitleaks: "+text, 60, r.ratio(text, ours, theirs))
+	}
+	atLeast("scanner: screenshot in base64 in JSON, MB/s a core", 100, r.each("screenshot in base64 in JSON", ours))
+	atMost("scanner: "+small, 50, "µs", r.each(small, ours))
+	atMost("scanner: "+allocations, 1, "", r.each(allocations, ours))
 	return g
 }
 

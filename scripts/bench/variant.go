@@ -28,6 +28,7 @@ func (t *target) stop() {
 const (
 	direct         = "direct"
 	tunnel         = "pipelock tunnel"
+	intercept      = "pipelock intercept"
 	egressOpen     = "egress, no auth"
 	egress         = "egress"
 	chainTunnel    = "chain, passthrough"
@@ -44,6 +45,9 @@ func variants() []variant {
 		}},
 		{tunnel, func(w *world) (*target, error) {
 			return w.alone(tunnel, authHost, w.token)(w.startPipelock())
+		}},
+		{intercept, func(w *world) (*target, error) {
+			return w.alone(intercept, openHost, "")(w.startPipelock())
 		}},
 		{egressOpen, func(w *world) (*target, error) {
 			return w.alone(egressOpen, openHost, "")(w.startEgress(""))

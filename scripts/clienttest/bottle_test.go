@@ -29,7 +29,10 @@ var (
 type setup struct {
 	order         []string // nil: egressFirst
 	extraHosts    []string
+	refresh       string                        // who renews the host's login; "": the host
 	noPassthrough bool                          // the filter decrypts what the provider gets
+	har           bool                          // each stage records, into run/NAME.har
+	onMatch       string                        // what the filter does with a secret for the provider; "": bottle-prepare's choice
 	login         *throwaway.Codex              // the operator's; nil: the provider's
 	edit          func(t *testing.T, b *bottle) // before the stages start
 }
@@ -43,6 +46,7 @@ type bottle struct {
 	order    []string
 	prepared finished
 	entry    string // the address that the agent's requests go to
+	har      bool
 }
 
 // mappedHosts are sent to the stand-in wherever the chain dials them, so that
@@ -75,7 +79,7 @@ func prepare(t *testing.T, s *providertest.Server, o setup) *bottle {
 	}
 	root := t.TempDir()
 	b := &bottle{
-		provider: s, order: o.order,
+		provider: s, order: o.order, har: o.har,
 		dir: filepath.Join(root, "bottle"), manifest: filepath.Join(root, "bottle.toml"),
 	}
 	home := filepath.Join(root, "operator")
@@ -94,15 +98,22 @@ func prepare(t *testing.T, s *providertest.Server, o setup) *bottle {
 		connectTo = append(connectTo, host+":443:"+s.Addr())
 	}
 	agentTable := map[string]any{"provider": "codex", "forward_host_credentials": true}
+	if o.refresh != "" {
+		agentTable["refresh"] = o.refresh
+	}
 	if o.extraHosts != nil {
 		agentTable["extra_hosts"] = o.extraHosts
+	}
+	pipelockTable := map[string]any{"listen": "127.0.0.1:0"}
+	if o.onMatch != "" {
+		pipelockTable["on_match_by_host"] = map[string]any{"chatgpt.com": o.onMatch}
 	}
 	data, err := toml.Marshal(map[string]any{
 		"version":  1,
 		"agent":    agentTable,
 		"chain":    map[string]any{"order": o.order},
 		"egress":   map[string]any{"listen": "127.0.0.1:0"},
-		"pipelock": map[string]any{"listen": "127.0.0.1:0"},
+		"pipelock": pipelockTable,
 		"network":  map[string]any{"connect_to": connectTo, "upstream_ca": []string{ca}},
 	})
 	require.NoError(t, err)
@@ -128,7 +139,10 @@ func (b *bottle) start(t *testing.T) {
 		if name == "egress" {
 			args = append(args, "--env-file", b.path("egress/egress.env"))
 		}
-		b.entry = startStage(t, b.path("run/"+name+".log"), b.path("run/"+name+".addr"), "bottle-"+name, args...)
+		if b.har {
+			args = append(args, "--har", b.path("run/"+name+".har"))
+		}
+		b.entry, _ = startStage(t, b.path("run/"+name+".log"), b.path("run/"+name+".addr"), "bottle-"+name, args...)
 		nextHop = "http://" + b.entry
 	}
 	stamped := run(t, []string{"PATH=/usr/bin:/bin"}, "bottle-prepare",

@@ -22,6 +22,7 @@ type agent struct {
 	home, work, tmp string
 	envFile         string // agent.env, read by sh
 	codexHome       string
+	claudeHome      string
 }
 
 func newAgent(t *testing.T, envFile, codexHome string) *agent {
@@ -41,18 +42,25 @@ type outcome struct {
 
 // clientTimeout is far above the second or two that a run takes; the retries
 // that a wrong refusal causes take longer.
-const clientTimeout = 60 * time.Second
+const clientTimeout = 120 * time.Second
 
 // exec runs `codex exec prompt` in the agent's place.
 func (a *agent) exec(t *testing.T, codex, prompt string) *outcome {
 	t.Helper()
+	return a.run(t, "CODEX_HOME="+a.codexHome, codex, "exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", prompt)
+}
+
+// run runs a client in the agent's place. mark is a variable of agent.env, by
+// which the agent's processes are known.
+func (a *agent) run(t *testing.T, mark string, client ...string) *outcome {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), clientTimeout)
 	defer cancel()
 	// The environment is what a shell makes of agent.env, and nothing else.
-	cmd := exec.CommandContext(ctx, "env", "-i",
-		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME="+a.home, "TMPDIR="+a.tmp,
+	cmd := exec.CommandContext(ctx, "env", append([]string{
+		"-i", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + a.home, "TMPDIR=" + a.tmp,
 		"sh", "-c", `set -a; . "$1"; set +a; shift; exec "$@"`, "sh", a.envFile,
-		codex, "exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", prompt)
+	}, client...)...)
 	cmd.Dir = a.work
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -62,7 +70,7 @@ func (a *agent) exec(t *testing.T, codex, prompt string) *outcome {
 
 	start := time.Now()
 	require.NoError(t, cmd.Start())
-	watch := watchProcesses("CODEX_HOME=" + a.codexHome)
+	watch := watchProcesses(mark)
 	err := cmd.Wait()
 	o := &outcome{took: time.Since(start)}
 	o.environs, o.commands = watch()
@@ -75,7 +83,7 @@ func (a *agent) exec(t *testing.T, codex, prompt string) *outcome {
 	}
 	require.NoError(t, ctx.Err(), "the client hung\n%s", o)
 	if o.took > 500*time.Millisecond { // else it may have come and gone between two looks
-		require.NotEmpty(t, o.environs, "no process of the agent was seen with CODEX_HOME=%s\n%s", a.codexHome, o)
+		require.NotEmpty(t, o.environs, "no process of the agent was seen with %s\n%s", mark, o)
 	}
 	return o
 }
@@ -106,7 +114,7 @@ func watchProcesses(mark string) func() (environs, commands map[string]bool) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(40 * time.Millisecond)
+		tick := time.NewTicker(120 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			look()

@@ -3,6 +3,8 @@ package clienttest
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"bottle/lib/hostauth/throwaway"
 	"bottle/lib/providertest"
 )
@@ -35,7 +37,9 @@ func TestWebSocket(t *testing.T) {
 	bothOrders(t, func(t *testing.T, version string, order []string) {
 		s := standIn(t, providertest.Options{Mode: providertest.WebSocket})
 		b := newBottle(t, s, setup{order: order})
-		requireGreen(t, b, b.codex(t, version, "say something"))
+		o := b.codex(t, version, "say something")
+		requireGreen(t, b, o)
+		require.NotContains(t, o.stderr, "ERROR", "a good run has nothing to complain of")
 		requireTransport(t, s, providertest.WebSocket)
 	})
 }

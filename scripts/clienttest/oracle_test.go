@@ -25,24 +25,30 @@ type tokens struct {
 	email   string
 }
 
-// tokensOf takes the tokens of login apart: payload and signature of the two
-// JWTs, and the refresh token. The JWTs' headers say nothing.
-func tokensOf(login throwaway.Codex) *tokens {
-	k := &tokens{windows: map[[windowSize]byte]string{}, first: map[uint32]bool{}, email: login.Email()}
-	add := func(name, text string) {
+// newTokens takes the values apart, by their names.
+func newTokens(values map[string]string) *tokens {
+	k := &tokens{windows: map[[windowSize]byte]string{}, first: map[uint32]bool{}}
+	for name, text := range values {
 		for i := 0; i+windowSize <= len(text); i++ {
 			w := [windowSize]byte([]byte(text[i : i+windowSize]))
 			k.windows[w] = name
 			k.first[binary.LittleEndian.Uint32(w[:])] = true
 		}
 	}
+	return k
+}
+
+// tokensOf takes the tokens of login apart: payload and signature of the two
+// JWTs, and the refresh token. The JWTs' headers say nothing.
+func tokensOf(login throwaway.Codex) *tokens {
 	values := login.File()["tokens"].(map[string]any)
+	parts := map[string]string{"refresh_token": values["refresh_token"].(string)}
 	for _, name := range []string{"access_token", "id_token"} {
-		parts := strings.Split(values[name].(string), ".")
-		add(name+" payload", parts[1])
-		add(name+" signature", parts[2])
+		jwt := strings.Split(values[name].(string), ".")
+		parts[name+" payload"], parts[name+" signature"] = jwt[1], jwt[2]
 	}
-	add("refresh_token", values["refresh_token"].(string))
+	k := newTokens(parts)
+	k.email = login.Email()
 	return k
 }
 
@@ -56,7 +62,7 @@ func (k *tokens) find(data []byte) string {
 			return fmt.Sprintf("%d characters of the real %s at byte %d", windowSize, name, i)
 		}
 	}
-	if strings.Contains(string(data), k.email) {
+	if k.email != "" && strings.Contains(string(data), k.email) {
 		return "the login's email address"
 	}
 	return ""

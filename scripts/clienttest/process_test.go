@@ -31,9 +31,9 @@ func run(t *testing.T, env []string, name string, args ...string) finished {
 }
 
 // startStage starts a proxy of the bottle with its log in logFile and returns
-// its address when it serves. It is stopped at the end of the test, and must
+// its address, and its process, when it serves. It is stopped at the end of the test, and must
 // then end well.
-func startStage(t *testing.T, logFile, readyFile, name string, args ...string) string {
+func startStage(t *testing.T, logFile, readyFile, name string, args ...string) (addr string, process *os.Process) {
 	t.Helper()
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
@@ -60,7 +60,7 @@ func startStage(t *testing.T, logFile, readyFile, name string, args ...string) s
 	deadline := time.After(15 * time.Second)
 	for {
 		if addr, err := os.ReadFile(readyFile); err == nil {
-			return strings.TrimSpace(string(addr))
+			return strings.TrimSpace(string(addr)), cmd.Process
 		}
 		select {
 		case err := <-ended:

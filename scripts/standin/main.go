@@ -26,14 +26,16 @@ func newApp() *cli.App {
 		&cli.StringFlag{Name: "ca-out", Usage: "write the CA certificate to `FILE` (PEM)"},
 		&cli.StringFlag{Name: "login-out", Usage: "write a throw-away host login to `FILE` (auth.json)"},
 		&cli.StringFlag{Name: "record", Usage: "append a JSON line for each request to `FILE`"},
-		&cli.StringFlag{Name: "mode", Value: "ws", Usage: "model transport: ws, ws-deflate or sse"},
-		&cli.StringFlag{Name: "answer", Usage: "the model's `TEXT`"},
+		&cli.StringFlag{Name: "mode", Value: "ws", Usage: "let the model answer by `TRANSPORT`: ws, ws-deflate or sse"},
+		&cli.StringFlag{Name: "answer", Usage: "let the model say `TEXT`"},
 		&cli.StringFlag{Name: "tool-command", Usage: "let the model ask for `COMMAND` to be run first"},
 		&cli.IntFlag{Name: "unauthorized", Usage: "refuse the first `N` model requests with 401; -1: all"},
-		&cli.StringFlag{Name: "workspace-origin", Usage: "origin that accounts/check names, such as `https://us.chatgpt.com`"},
+		&cli.StringFlag{Name: "token-endpoint", Value: "refresh", Usage: "answer a refresh with `WHAT`: refresh, refuse, hang, 500, html, malformed or lacking"},
+		&cli.DurationFlag{Name: "refreshed-life", Value: 240 * time.Hour, Usage: "let a refreshed access token live for `TIME`"},
+		&cli.StringFlag{Name: "workspace-origin", Usage: "let accounts/check name the origin `URL`, such as https://us.chatgpt.com"},
 		&cli.StringFlag{Name: "seed", Usage: "make the login from `TEXT` instead of chance"},
-		&cli.StringFlag{Name: "plan", Value: "pro", Usage: "plan claim of the login"},
-		&cli.DurationFlag{Name: "expires-in", Value: 240 * time.Hour, Usage: "life left in the access token; negative: expired"},
+		&cli.StringFlag{Name: "plan", Value: "pro", Usage: "write `PLAN` into the login"},
+		&cli.DurationFlag{Name: "expires-in", Value: 240 * time.Hour, Usage: "let the login's access token end in `TIME`; negative: it has"},
 	}
 	app.Action = serve
 	return app
@@ -44,7 +46,12 @@ func serve(c *cli.Context) (err error) {
 	if err != nil {
 		return stage.Misuse(err)
 	}
+	endpoint, err := providertest.ParseTokenEndpoint(c.String("token-endpoint"))
+	if err != nil {
+		return stage.Misuse(err)
+	}
 	opts := providertest.Options{
+		TokenEndpoint: endpoint, RefreshedLife: c.Duration("refreshed-life"),
 		Listen: c.String("listen"), Mode: mode, Answer: c.String("answer"), ToolCommand: c.String("tool-command"),
 		Unauthorized: c.Int("unauthorized"), WorkspaceOrigin: c.String("workspace-origin"),
 		Login: throwaway.Codex{

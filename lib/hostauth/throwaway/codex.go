@@ -1,6 +1,6 @@
 // Package throwaway makes host logins that no provider has issued, for tests,
-// demonstrations and the stand-in: the shape and the claims of a real Codex
-// login, with text that comes from a seed.
+// demonstrations and the stand-in: the shape and the claims of real logins
+// of Codex and Claude Code, with text that comes from a seed.
 //
 //	login := throwaway.Codex{Seed: "demo", Expiry: time.Now().Add(240 * time.Hour)}
 //	os.WriteFile("auth.json", login.JSON(), 0o600)

@@ -1,4 +1,6 @@
-package forward
+// Package peererr tells errors of net/http, crypto/tls and net about a peer in
+// words that are not the peer's.
+package peererr
 
 import (
 	"context"
@@ -11,11 +13,11 @@ import (
 	"os"
 )
 
-// cause describes err, from the side of the origin or the next hop, in words
-// that are not theirs. Errors of net/http and its parsers quote what they could
+// Cause describes err, from the side of an origin or a next hop, in words that
+// are not theirs. Errors of net/http and its parsers quote what they could
 // not read, and a peer may have repeated a credential there: what is not known
 // to quote nothing is told by its type alone.
-func cause(err error) error {
+func Cause(err error) error {
 	var (
 		invalid  x509.CertificateInvalidError
 		hostname x509.HostnameError

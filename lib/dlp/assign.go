@@ -1,0 +1,170 @@
+package dlp
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// assignment is a rule for a credential that only the name before it gives away: DATADOG_API_KEY=….
+type assignment struct {
+	name   string
+	what   string
+	names  string // separated by |, in lower case; matched in any case, with _, - or nothing between words
+	body   string // forms in notation, separated by |
+	source string
+
+	structure string
+	check     func(value []byte) bool
+}
+
+func fromAssignments(table []assignment) []Rule {
+	rules := make([]Rule, len(table))
+	for i, a := range table {
+		kinds := kindsOf(notation(first(a.body)))
+		rules[i] = Rule{
+			Name:    a.name,
+			Matches: fmt.Sprintf("%s: %s after %s", a.what, a.body, strings.ReplaceAll(a.names, "|", " or ")),
+			Source:  a.source,
+			Check:   checkLine(kinds, a.structure),
+			patterns: assigning(a.names, a.body, func(v []byte) bool {
+				return varied(v, kinds) && !placeholder(v) && (a.check == nil || a.check(v))
+			}),
+		}
+	}
+	return rules
+}
+
+// assigning returns the patterns of values of one of the forms behind one of the names.
+func assigning(names, forms string, ok func(value []byte) bool) []pattern {
+	var keywords []string
+	for name := range strings.SplitSeq(names, "|") {
+		keywords = append(keywords, name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "_", ""))
+	}
+	var patterns []pattern
+	for form := range strings.SplitSeq(forms, "|") {
+		steps := notation(form)
+		between, after := gapBefore(steps), union(alnum, steps[len(steps)-1].class)
+		for _, name := range unique(keywords) {
+			patterns = append(patterns, pattern{
+				keywords: []string{name},
+				fold:     true,
+				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
+				after:    after,
+				joins:    joinLines,
+				joinFrom: 1,
+				check: func(m []byte) (int, int, bool) {
+					n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
+					from := len(name) + n
+					return from, len(m), ok(m[from:])
+				},
+			})
+		}
+	}
+	return patterns
+}
+
+// assigned is what may stand between a name and its value, in the languages that agents write.
+var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|")
+
+const (
+	// gapMax is how many bytes may stand between a name and its value.
+	gapMax = 64
+	// assignedMax is how many of them may be of assigned in a row, and binaryMax how many if they are no text.
+	assignedMax = 24
+	binaryMax   = 8
+)
+
+// links are words that may stand between a name and its value: those of lists whose elements have a name and a value (Kubernetes,
+// Compose, cloud consoles), of types, and of prose.
+var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring"}
+
+// gapBefore returns the gap between a name and a value of the form steps.
+func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
+	shortest, longest := 0, 0
+	for _, s := range steps {
+		shortest, longest = shortest+s.min, longest+s.max
+	}
+	first := steps[0].class
+	return func(rest []byte) (int, bool) {
+		if len(rest) == 0 {
+			return 0, true
+		}
+		if c := rest[0]; isBinary(c) || c == 'x' || c >= 0x80 { // 'x' begins a string of CBOR
+			return binaryGap(rest, shortest, longest, first)
+		}
+		return textGap(rest)
+	}
+}
+
+// binaryGap takes what stands between two strings in protobuf, MessagePack or CBOR. It ends in the length of the value.
+func binaryGap(rest []byte, shortest, longest int, first *class) (n int, short bool) {
+	for i := 1; i <= binaryMax; i++ {
+		if i >= len(rest) {
+			return 0, true
+		}
+		length := int(rest[i-1])
+		if length&0xE0 == 0xA0 { // MessagePack's fixstr
+			length &= 0x1F
+		}
+		ok := length >= shortest && length <= longest || i > 1 && longest > 0xFF
+		if ok && first[rest[i]] && (i > 1 || rest[0] != 'x') {
+			return i, false
+		}
+	}
+	return 0, false
+}
+
+// textGap takes punctuation, and the words that stand amid it.
+func textGap(rest []byte) (n int, short bool) {
+	for words := 0; ; words++ {
+		begin := n
+		for n < len(rest) && n-begin < assignedMax && assigned[rest[n]] && !isLongEscape(rest[n:]) {
+			if rest[n] == '\\' && n+1 < len(rest) && isShortEscape(rest[n+1]) {
+				n++ // a line's end in a string
+			}
+			n++
+		}
+		switch {
+		case n == len(rest):
+			return n, true
+		case n == begin:
+			return 0, false
+		case rest[n] == '-' && rest[n-1] == ':': // ${NAME:-value}
+			return n + 1, false
+		}
+		end := n
+		for end < len(rest) && letter[rest[end]] {
+			end++
+		}
+		switch {
+		case end == len(rest) && end-n <= maxLink:
+			return n, true
+		case words == maxLinks || end == len(rest) || !assigned[rest[end]] || !isLink(rest[n:end]):
+			return n, false
+		}
+		n = end
+	}
+}
+
+// isLongEscape reports whether b begins with the escape of a character, which is undone elsewhere.
+func isLongEscape(b []byte) bool {
+	return len(b) > 1 && b[0] == '\\' && (b[1]|0x20 == 'u' || b[1] == 'x')
+}
+
+const (
+	maxLink  = 14 // letters
+	maxLinks = 4
+)
+
+func isLink(word []byte) bool {
+	if len(word) > maxLink {
+		return false
+	}
+	for _, l := range links {
+		if len(l) == len(word) && bytes.EqualFold([]byte(l), word) {
+			return true
+		}
+	}
+	return false
+}

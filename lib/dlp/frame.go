@@ -1,0 +1,70 @@
+package dlp
+
+import "bytes"
+
+// In binary notations a string has no quotes: its length stands before it, and that can be a letter or a digit. It is not part of a
+// longer word then, nor is what follows the string.
+
+// mayBeFramed reports whether c can be the length of a match of p, or the end of one.
+func (p *pattern) mayBeFramed(c byte) bool {
+	return int(c) >= p.shortest || p.longest > 0xFF
+}
+
+// isFramed reports whether the length of win[from:to] stands before it: in one byte (protobuf, MessagePack's str 8, CBOR), doubled
+// (the zigzag numbers of Avro and Kafka), or in two bytes (MessagePack's str 16, protobuf's varint). Amid text the length in one byte
+// counts alone, behind what can be the tag of a field of protobuf, or CBOR's of a string.
+func isFramed(win []byte, from, to int) bool {
+	if from == 0 {
+		return false
+	}
+	n, c, before := to-from, int(win[from-1]), 0
+	if from > 1 {
+		before = int(win[from-2])
+	}
+	if !isBinary(byte(c)) && !(from > 1 && isBinary(byte(before))) {
+		return alnum[c] && c == n && (from == 1 || before&7 == 2 || before == 'x')
+	}
+	return c == n || c == 2*n || n >= 0x80 && from > 1 && (before<<8|c == n || before&0x80 != 0 && c<<7|before&0x7F == n)
+}
+
+// beginsField reports whether the byte before win[from:to] is the length of a string that goes on behind it: a byte that no text has
+// there stands before.
+func beginsField(win []byte, from, to int) bool {
+	return from > 1 && int(win[from-1]) > to-from && isBinary(win[from-2])
+}
+
+// isBinary reports whether c, before or behind a byte of ASCII, is none of a text: a control character, or a byte that in UTF-8 others
+// of its kind would follow.
+func isBinary(c byte) bool {
+	return c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c >= 0xC0
+}
+
+// mostName is how much of a name is looked at.
+const mostName = 48
+
+// excluded reports whether one of p's words stands before win[at], or amid the name there, in any case.
+func (p *pattern) excluded(win []byte, at int) bool {
+	if at == 0 {
+		return false
+	}
+	last := win[at-1]
+	for _, word := range p.unless {
+		if at >= len(word) && word[len(word)-1] == upper(last) && bytes.EqualFold(win[at-len(word):at], []byte(word)) {
+			return true
+		}
+	}
+	if p.amid == nil {
+		return false
+	}
+	from := at
+	for from > 0 && at-from < mostName && nameChar[win[from-1]] {
+		from--
+	}
+	name := bytes.ToUpper(win[from:at])
+	for _, word := range p.amid {
+		if bytes.Contains(name, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}

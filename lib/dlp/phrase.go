@@ -1,0 +1,175 @@
+package dlp
+
+import (
+	"crypto/sha256"
+	_ "embed" // the word list
+	"strings"
+)
+
+// bip39Words is the English list of BIP-39, which is the same for ever.
+//
+//go:embed bip39_english.txt
+var bip39Words string
+
+const (
+	phraseMax    = 24 // words
+	phraseGap    = 24 // bytes between two words
+	phraseWord   = 8  // letters of the longest word
+	wordBits     = 11
+	phraseShort  = 12
+	phraseStride = 3 // lengths are 12, 15, 18, 21, 24
+)
+
+// SeedPhrases returns the rule "seed-phrase", which finds the English mnemonics of BIP-39 by their checksum. It is not one of
+// [Builtin]: one in sixteen sequences of twelve words of the list has a valid checksum by chance, so that a text on the list itself may be
+// taken for one; words in the list's order never are. Up to 24 words are held back while each is of the list.
+//
+// Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "` or a number. A phrase of which other
+// words of the list stand around is found as well. The checksum is 4 to 8 bits.
+func SeedPhrases() []Rule {
+	list := map[[phraseWord]byte]uint16{}
+	for i, w := range strings.Fields(bip39Words) {
+		list[[phraseWord]byte(append([]byte(w), make([]byte, phraseWord-len(w))...))] = uint16(i)
+	}
+	return []Rule{{
+		Name:    "seed-phrase",
+		Matches: "12, 15, 18, 21 or 24 words of BIP-39's English list",
+		Source:  "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki",
+		Check:   "the checksum of the words; not in the list's order",
+		words:   list,
+	}}
+}
+
+// phrase is how far an engine is in the search for seed phrases.
+type phrase struct {
+	pos   int
+	begun bool // a word has begun, at start
+	start int
+	n     int // words of the list in a row
+	last  [phraseMax]word
+}
+
+// word is one of the list in the window, at its number modulo phraseMax in phrase.last.
+type word struct {
+	index      uint16
+	start, end int
+}
+
+func (p *phrase) slide(n int) {
+	p.pos -= n
+	p.start -= n
+	for i := range p.last {
+		p.last[i].start -= n
+		p.last[i].end -= n
+	}
+}
+
+// ago returns the word that is i before the last.
+func (p *phrase) ago(i int) *word { return &p.last[(p.n-1-i)%phraseMax] }
+
+// heldPhrase is the index of the first byte that may belong to a phrase whose end is not known.
+func (e *engine) heldPhrase() int {
+	p := &e.phrase
+	at := p.pos
+	if p.begun && p.pos-p.start <= phraseWord {
+		at = p.start
+	}
+	if p.n > 0 && at-p.ago(0).end <= phraseGap {
+		for i := min(p.n, phraseMax) - 1; i >= 0; i-- {
+			if w := p.ago(i); !e.tooFar(w.start, p.pos-1) {
+				return min(at, w.start)
+			}
+		}
+	}
+	return at
+}
+
+// phrases searches win on.
+func (e *engine) phrases(win []byte, eof bool) {
+	p := &e.phrase
+	for ; p.pos < len(win); p.pos++ {
+		c := fold(win[p.pos])
+		if c >= 'a' && c <= 'z' && !(p.pos > 0 && win[p.pos-1] == '\\' && isShortEscape(win[p.pos])) {
+			if !p.begun {
+				p.begun, p.start = true, p.pos
+			}
+			continue
+		}
+		if p.begun {
+			e.word(win)
+		}
+		if c >= 0x80 {
+			p.n = 0
+		}
+	}
+	if eof && p.begun {
+		e.word(win)
+	}
+}
+
+// word takes the word that ends at the current position.
+func (e *engine) word(win []byte) {
+	p := &e.phrase
+	p.begun = false
+	if p.pos-p.start > phraseWord { // its begin may have left the window
+		p.n = 0
+		return
+	}
+	index, ok := e.lookUp(win[p.start:p.pos])
+	switch {
+	case !ok:
+		p.n = 0
+		return
+	case p.n > 0 && p.start-p.ago(0).end > phraseGap:
+		p.n = 0
+	}
+	p.n++
+	*p.ago(0) = word{index, p.start, p.pos}
+	for length := phraseShort; length <= min(p.n, phraseMax); length += phraseStride {
+		from := p.ago(length - 1).start
+		if !p.valid(length) || e.tooFar(from, p.pos-1) {
+			continue
+		}
+		name, value := e.rules.names[e.rules.phraseRule], win[from:p.pos]
+		if e.rules.exempt != nil && e.rules.exempt(name, value) {
+			continue
+		}
+		start := e.base + int64(from)
+		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(value)), Sample: "…", Label: e.rules.labelOf(name, value), covers: true})
+	}
+}
+
+func (e *engine) lookUp(text []byte) (index uint16, ok bool) {
+	var key [phraseWord]byte
+	for i, c := range text {
+		key[i] = fold(c)
+	}
+	index, ok = e.rules.words[key]
+	return index, ok
+}
+
+// valid reports whether the last words are a phrase: entropy, and the first bits of its SHA-256.
+func (p *phrase) valid(length int) bool {
+	var text [phraseMax*wordBits/8 + 1]byte
+	sorted, before := true, -1
+	acc, bits, n := uint32(0), 0, 0
+	for i := range length {
+		index := int(p.ago(length - 1 - i).index)
+		sorted, before = sorted && index > before, index
+		acc = acc<<wordBits | uint32(index)
+		for bits += wordBits; bits >= 8; n++ {
+			bits -= 8
+			text[n] = byte(acc >> bits)
+		}
+	}
+	if bits > 0 {
+		text[n] = byte(acc << (8 - bits))
+	}
+	if sorted {
+		return false
+	}
+	checksum := length / 3
+	entropy := (length*wordBits - checksum) / 8
+	sum := sha256.Sum256(text[:entropy])
+	return text[entropy]>>(8-checksum) == sum[0]>>(8-checksum)
+}

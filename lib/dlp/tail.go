@@ -1,0 +1,109 @@
+package dlp
+
+// tail is what a value has before the mark that gives it away: a run of class bytes, at least min and at most max of them.
+type tail struct {
+	class    *class
+	min, max int
+
+	shortest, longest int   // that what is behind can be; set by addTail, as is marks
+	marks             class // what it can begin with
+}
+
+// framed reports whether c can be the length of a tail and of what is behind, which is at least shortest and at most longest.
+func (t *tail) framed(c byte, shortest, longest int) bool {
+	return int(c) >= t.max+shortest && int(c) <= t.max+longest
+}
+
+const (
+	// partOfTail is how much of a long tail must be seen where the rest of it may be hidden.
+	partOfTail = 6
+	// longTail is from when on a tail's part is enough.
+	longTail = 24
+	// tailReach is how many bytes of the raw stream a decoded tail takes at most.
+	tailReach = 2 << 10
+	// frame is how many bytes of a binary notation before it may look like more of it: a field's number and its length.
+	frame = 2
+	// waitForTail is how much of a tail a view waits for the mark behind.
+	waitForTail = 16
+)
+
+// run returns how many bytes of the class stand before win[at], counting no more than tell whether it is a tail.
+func (t *tail) run(e *engine, win []byte, at int) int {
+	n, most := 0, t.max+escapeLen+1
+	for n < most && n < at && t.class[win[at-1-n]] && (e.origins == nil || e.origins[at-1].start-e.origins[at-1-n].start <= tailReach) {
+		n++
+	}
+	return n
+}
+
+// follows returns how much of p's tail stands before the keyword at win[at], as a word of its own: longer runs are none, unless
+// what is too much is the length of it and the match. Of a long tail a part is enough behind what may be an invisible character,
+// and where a decoded window begins; cut says that it is a part.
+func (p *pattern) follows(e *engine, win []byte, at int) (length int, cut, ok bool) {
+	t := p.behind
+	n := t.run(e, win, at)
+	length = min(n, t.max)
+	switch {
+	case n < t.min:
+		ok = t.enough() <= n && (n == at && e.origins != nil || n < at && (win[at-1-n] >= 0x80 || t.class[win[at-1-n]]))
+		cut = true
+	case n <= t.max:
+		ok = true
+	case win[at-t.max-1] == '/' || !precededBy(win, at-t.max, t.class): // of a path
+		ok = true
+	case n <= t.max+frame:
+		ok = p.behind.framed(win[at-t.max-1], p.shortest, p.longest)
+	}
+	if seen := at - e.first; length > seen {
+		length, cut = max(seen, 0), true
+	}
+	return length, cut, ok
+}
+
+// heldTails returns the first byte that may be part of a tail whose mark begins at win[at] or behind it.
+func (e *engine) heldTails(win []byte, at int) int {
+	least := at
+	for i := range e.rules.tails {
+		t := &e.rules.tails[i]
+		n := t.run(e, win, at)
+		switch {
+		case at < len(win) && !t.class[win[at]] && (!t.marks[win[at]] || n < t.enough()): // the run has ended
+		case n <= t.max:
+			least = min(least, at-n)
+		default: // what is too much may be a path, an escape's end or a frame
+			for from := at - t.max; from < least; from++ {
+				if win[from-1] == '/' || !precededBy(win, from, t.class) || n <= t.max+frame && t.framed(win[from-1], t.shortest, t.longest) {
+					least = from
+				}
+			}
+		}
+	}
+	return max(least, min(at, e.first))
+}
+
+// inTail reports whether so much of a tail stands at win's end that its mark is worth waiting for.
+func (e *engine) inTail(win []byte) bool {
+	return len(win)-e.heldTails(win, len(win)) >= waitForTail
+}
+
+// enough is how many bytes of it must be seen at least.
+func (t *tail) enough() int {
+	if t.min > longTail {
+		return partOfTail
+	}
+	return t.min
+}
+
+// addTail adds p's tail to those that a mark is looked for behind; it begins with the byte mark.
+func (r *Rules) addTail(p *pattern, mark byte) {
+	for i := range r.tails {
+		if t := &r.tails[i]; *t.class == *p.behind.class && t.max == p.behind.max {
+			t.shortest, t.longest = min(t.shortest, p.shortest), max(t.longest, p.longest)
+			t.marks[mark] = true
+			return
+		}
+	}
+	t := tail{class: p.behind.class, min: p.behind.min, max: p.behind.max, shortest: p.shortest, longest: p.longest}
+	t.marks[mark] = true
+	r.tails = append(r.tails, t)
+}
