@@ -194,8 +194,8 @@ type Exchange struct {
 	Replayed bool
 	// State is the policy's own, from one of its modifiers to the next.
 	State any
-	// Secrets are the real credentials on the request; set by the policy. What
-	// records exchanges must not write them down.
+	// Secrets are the real credentials on the request; set by the policy if the
+	// exchange is Recorded. What records it must not write them down.
 	Secrets []secret.Value
 	// Informational, unless nil, sees the header of each 1xx answer that is
 	// passed on, and may change it; set by the policy.
@@ -233,6 +233,9 @@ func (x *Exchange) Cut(r *refusal.Refusal) {
 		x.refused = r
 	}
 }
+
+// Recorded reports whether somebody writes down what passes.
+func (x *Exchange) Recorded() bool { return x.rec != nil }
 
 // Echoed records that a credential of source was repeated in a part of the
 // answer, and replaced. It is safe for concurrent use.

@@ -56,3 +56,27 @@ func cpuTime(b *testing.B) time.Duration {
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkRequest is a small exchange on a kept connection.
+func BenchmarkRequest(b *testing.B) {
+	w := newWorld(b, fmt.Sprintf(echoRoutes, secret.SHA256(dummyToken)), func(rw http.ResponseWriter, req *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		io.WriteString(rw, `{"ok":true,"text":"an answer as small as they come"}`)
+	})
+	c := w.client(false)
+	for _, run := range []struct{ name, host string }{{"redacted", "always.test"}, {"plain", "status.test"}} {
+		b.Run(run.name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				res, err := c.Get("https://" + run.host + "/")
+				require.NoError(b, err)
+				_, err = io.Copy(io.Discard, res.Body)
+				require.NoError(b, err)
+				res.Body.Close()
+				<-w.seen
+			}
+			b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+		})
+	}
+}

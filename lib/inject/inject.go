@@ -190,11 +190,13 @@ func (put) ModifyRequest(req *http.Request) error {
 	if err := d.put(req); err != nil {
 		return refusal.New(refusal.CredentialUnavailable, "the credential of the route to %s cannot be used; the operator's log has the cause", x.Destination).Because(err)
 	}
-	for _, sent := range d.sent {
-		x.Secrets = append(x.Secrets, sent.Real)
-	}
-	for _, s := range d.route.beside(d.states) {
-		x.Secrets = append(x.Secrets, s.Real)
+	if x.Recorded() {
+		for _, sent := range d.sent {
+			x.Secrets = append(x.Secrets, sent.Real)
+		}
+		for _, s := range d.route.beside(d.states) {
+			x.Secrets = append(x.Secrets, s.Real)
+		}
 	}
 	x.Credential, x.CredentialSource, x.CredentialExpiry = "real", d.source, d.expiry
 	return nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -84,7 +85,14 @@ const mostRewriters = 32
 type echoes struct {
 	mu      sync.Mutex
 	history map[kept]*history
-	made    map[string]*echo.Rewriter
+	made    map[combination]*echo.Rewriter
+}
+
+// combination names the credentials of a request: for each the part of the
+// route that it is from, its version and length, and what came in its place.
+type combination struct {
+	route *Route
+	sent  string
 }
 
 // kept names what a source holds: its token and what is made of it as "", what
@@ -96,9 +104,8 @@ type kept struct {
 
 // history is the values that a source has had, the latest last.
 type history struct {
-	values  []past
-	most    int
-	changes int
+	values []past
+	most   int
 }
 
 // past is a value, and the forms in which it is looked for: made once, since a
@@ -109,7 +116,7 @@ type past struct {
 }
 
 func newEchoes() *echoes {
-	return &echoes{history: map[kept]*history{}, made: map[string]*echo.Rewriter{}}
+	return &echoes{history: map[kept]*history{}, made: map[combination]*echo.Rewriter{}}
 }
 
 // rewriter returns what replaces the credentials of d's request and the earlier
@@ -123,13 +130,26 @@ func (e *echoes) rewriter(d *decision) (*echo.Rewriter, error) {
 			return nil, err
 		}
 	}
+	// The version of a source's state tells what is beside the token, too.
+	var space [256]byte
+	text := space[:0]
+	for i := range sent {
+		s := &sent[i]
+		part := slices.IndexFunc(d.route.auth, func(p part) bool { return p.source == s.Source })
+		for _, n := range [...]uint64{uint64(part), s.Version, uint64(len(s.Real.Expose()))} {
+			text = append(strconv.AppendUint(text, n, 10), ' ')
+		}
+		text = append(append(text, s.Dummy...), '\n')
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if w := e.made[combination{d.route, string(text)}]; w != nil {
+		return w, nil
+	}
 	all := d.route.beside(states)
 	for _, s := range slices.Backward(sent) {
 		all = slices.Insert(all, 0, sought{s, ""})
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var key strings.Builder
 	for _, s := range all {
 		h := e.history[s.kept()]
 		if h == nil {
@@ -139,13 +159,13 @@ func (e *echoes) rewriter(d *decision) (*echo.Rewriter, error) {
 			}
 			e.history[s.kept()] = h
 		}
-		if err := h.add(s.Real); err != nil {
+		added, err := h.add(s.Real)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Source, err)
 		}
-		fmt.Fprintf(&key, "%p %s %d %d %d %s\n", s.Source, s.name, s.Version, h.changes, len(s.Real.Expose()), s.Dummy)
-	}
-	if w := e.made[key.String()]; w != nil {
-		return w, nil
+		if added { // which those that are made do not look for
+			clear(e.made)
+		}
 	}
 	var creds []echo.Credential
 	add := func(p past, s Sent) {
@@ -166,24 +186,24 @@ func (e *echoes) rewriter(d *decision) (*echo.Rewriter, error) {
 	if len(e.made) >= mostRewriters {
 		clear(e.made)
 	}
-	e.made[key.String()] = w
+	e.made[combination{d.route, string(text)}] = w
 	return w, nil
 }
 
-func (h *history) add(v secret.Value) error {
+// add reports whether v is new.
+func (h *history) add(v secret.Value) (bool, error) {
 	if h.find(v) != nil {
-		return nil
+		return false, nil
 	}
 	forms, err := echo.NewForms(v)
 	if err != nil {
-		return err
+		return false, err
 	}
 	h.values = append(h.values, past{v, forms})
 	if len(h.values) > h.most {
 		h.values = h.values[1:]
 	}
-	h.changes++
-	return nil
+	return true, nil
 }
 
 func (h *history) find(v secret.Value) *past {
