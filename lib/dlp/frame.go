@@ -60,7 +60,11 @@ func (p *pattern) excluded(win []byte, at int) bool {
 	for from > 0 && at-from < mostName && nameChar[win[from-1]] {
 		from--
 	}
-	name := bytes.ToUpper(win[from:at])
+	var upped [mostName]byte // no allocation, as this is for each such name
+	name := upped[:at-from]
+	for i, c := range win[from:at] {
+		name[i] = upper(c)
+	}
 	for _, word := range p.amid {
 		if bytes.Contains(name, []byte(word)) {
 			return true
