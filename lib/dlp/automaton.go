@@ -1,6 +1,9 @@
 package dlp
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // keyword is a text that starts a pattern.
 type keyword struct {
@@ -10,15 +13,17 @@ type keyword struct {
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.
-// A state is the index of its row in next. Rows of states at which a keyword ends come last, so that one comparison
-// tells; the root is state 0.
+// A state is the index of its row in next. Rows of states that stand for fewer than skimLen bytes come first, the root as state 0, and
+// rows of states at which a keyword ends last, so that comparisons tell.
 type automaton struct {
 	column  [256]uint8 // of a byte; bytes in no keyword share column 0
 	width   uint32     // of a row
 	next    []uint16   // next[state+column[b]]; narrow, so that what is used most stays in the nearest cache
 	accepts uint32     // states from here on have hits
+	deep    uint32     // states from here on, and before accepts, stand for skimLen bytes or more
 	depth   []uint16   // by row: how many bytes of a keyword have been seen
 	hits    [][]keyword
+	skim    *skimmer
 }
 
 func fold(c byte) byte {
@@ -45,6 +50,10 @@ func newAutomaton(keywords []keyword) (automaton, error) {
 		return automaton{}, &tableError{size}
 	}
 	a.flatten(nodes, link(nodes))
+	a.skim = &skimmer{}
+	for _, k := range keywords {
+		a.skim.add(k.text)
+	}
 	return a, nil
 }
 
@@ -116,16 +125,20 @@ func link(nodes []node) []int32 {
 
 // flatten makes the table.
 func (a *automaton) flatten(nodes []node, order []int32) {
-	var silent, loud []int32
+	var shallow, deep, loud []int32
 	for _, n := range order {
-		if len(nodes[n].hits) == 0 {
-			silent = append(silent, n)
-		} else {
+		switch {
+		case len(nodes[n].hits) > 0:
 			loud = append(loud, n)
+		case nodes[n].depth < skimLen:
+			shallow = append(shallow, n)
+		default:
+			deep = append(deep, n)
 		}
 	}
-	a.accepts = uint32(len(silent)) * a.width
-	rows := append(silent, loud...)
+	a.deep = uint32(len(shallow)) * a.width
+	a.accepts = a.deep + uint32(len(deep))*a.width
+	rows := slices.Concat(shallow, deep, loud)
 	row := make([]uint32, len(nodes))
 	for i, n := range rows {
 		row[n] = uint32(i) * a.width
@@ -140,4 +153,33 @@ func (a *automaton) flatten(nodes []node, order []int32) {
 		a.depth[i] = uint16(nodes[n].depth)
 		a.hits[i] = nodes[n].hits
 	}
+}
+
+// seek reads text[pos:] in state, up to the end of the next keyword, and returns where it stopped and in which state; found: at a
+// keyword's end. Where no keyword begins it does not look at each byte, so that a state may come out that stands for less
+// than was read, but for nothing of which a keyword could come.
+func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint32, found bool) {
+	next, deep, accepts := a.next, a.deep, a.accepts
+	for pos < len(text) {
+		sure := pos // a keyword may begin so that it is not deep before this
+		if state < deep {
+			begun := pos - int(a.depth[state/a.width])
+			at := a.skim.next(text, begun)
+			if at > begun {
+				state, pos = 0, at
+			}
+			sure = min(at+skimLen, len(text))
+		}
+		for {
+			state = uint32(next[state+uint32(a.column[text[pos]])])
+			pos++
+			if state >= accepts {
+				return pos, state, true
+			}
+			if pos >= sure && state < deep || pos == len(text) {
+				break
+			}
+		}
+	}
+	return pos, state, false
 }

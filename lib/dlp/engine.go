@@ -86,27 +86,14 @@ func (e *engine) run(win []byte, eof bool) {
 
 // match scans win on from where it stopped and appends to e.found. eof says that nothing follows win.
 func (e *engine) match(win []byte, eof bool) {
-	a := &e.rules.auto
-	next, accepts := a.next, a.accepts
 	for {
 		if e.open && !e.judge(win, eof) {
 			return
 		}
-		e.open = false
-		state, pos, hit := e.state, e.pos, false
-		for _, c := range win[pos:] {
-			state = uint32(next[state+uint32(a.column[c])])
-			pos++
-			if state >= accepts {
-				hit = true
-				break
-			}
-		}
-		e.state, e.pos = state, pos
-		if !hit {
+		if e.pos, e.state, e.open = e.rules.auto.seek(win, e.pos, e.state); !e.open {
 			return
 		}
-		e.open, e.cand = true, candidate{}
+		e.cand = candidate{}
 	}
 }
 

@@ -1,6 +1,9 @@
 package dlp
 
-import "unicode/utf8"
+import (
+	"math/bits"
+	"unicode/utf8"
+)
 
 // cue is a place in the raw stream at which something may be encoded: what is to be decoded begins at from, and is known
 // to be worth it once at has been read. Both are indices into the window.
@@ -22,12 +25,11 @@ const (
 // sniffer looks for cues: for escapes that may hide a keyword, and for runs that decode to text. It is what undoing
 // encodings costs where there are none.
 type sniffer struct {
-	pos    int    // it has read the window up to here
-	n      int    // characters of the current run of runChar; 0: there is none
-	due    int    // how many there are at the next sample
-	textTo int    // how many there were at the last sample, if that was text
-	high   uint64 // traits of the last characters
-	silent int    // where the last escape was that is no cue, but is undone where there is one behind it
+	pos    int // it has read the window up to here
+	n      int // characters of the current run of runChar; 0: there is none
+	due    int // how many there are at the next sample
+	textTo int // how many there were at the last sample, if that was text
+	silent int // where the last escape was that is no cue, but is undone where there is one behind it
 
 	wrapAt  int  // where the last line of a wrapped run began
 	line    int  // characters of the run until there
@@ -37,64 +39,137 @@ type sniffer struct {
 	cues []cue
 }
 
-// seek reads win on. eof says that nothing follows win. Most words are short, so that the loop does not branch at their
-// ends: a processor would guess them wrong.
+// seek reads win on. eof says that nothing follows win.
 func (s *sniffer) seek(win []byte, eof bool) {
+	for s.pos < len(win) {
+		read := s.skim
+		if s.n >= sampleChars {
+			read = s.follow
+		}
+		if !read(win, eof) {
+			return
+		}
+	}
+}
+
+// skim reads what is in no run that is long enough for a sample, up to the first that is. It returns false if more must be
+// known. Most words are short, so that it does not look at where they end, but at blockLen bytes at once.
+func (s *sniffer) skim(win []byte, eof bool) bool {
+	begin := s.pos - s.n // of a word that may go on
+	before := uint32(0)
+	for at := begin; at < len(win); at += blockLen {
+		runs, specials := marksOf(win[at:])
+		long := uint64(runs)<<blockLen | uint64(before) // a bit stays where as many before it are of the run as
+		long &= long << 1                               // 2
+		long &= long << 2                               // 4
+		long &= long << 4                               // 8
+		long &= long << 8                               // 16: sampleChars
+		whole := uint32(long >> blockLen)
+		before = runs
+		for todo := specials | whole; todo != 0; todo &= todo - 1 {
+			i := bits.TrailingZeros32(todo)
+			s.pos, s.n = at+i, 0
+			if whole>>i&1 == 1 {
+				s.pos, s.n, s.due = s.pos+1, sampleChars, sampleChars
+				return true
+			}
+			if win[s.pos] == '\\' && s.pos+1 < len(win) && isPlainEscape[win[s.pos+1]] { // special's answer for what comes most
+				continue
+			}
+			if !s.special(win, eof) {
+				return false
+			}
+		}
+	}
+	s.pos, s.n = len(win), 0
+	for s.pos-s.n > begin && runChar[win[s.pos-s.n-1]] != noValue {
+		s.n++
+	}
+	return true
+}
+
+// follow reads the run on, of which a sample's characters are known, up to its end. It returns false if more must be known.
+func (s *sniffer) follow(win []byte, eof bool) bool {
 	if s.indent {
 		s.skipIndent(win)
 	}
-	pos, n, high := s.pos, s.n, s.high
-	for pos < len(win) {
-		t := traits[win[pos]]
-		if int64(t) < 0 { // a lead or a line's end
-			s.pos, s.n = pos, n
-			if !s.special(win, eof) {
-				break
-			}
-			pos, n = s.pos, s.n
+	end := s.pos // the run is known up to here
+	for {
+		if s.n == s.due {
+			s.sample(win)
+		}
+		if end == s.pos {
+			runs, _ := marksOf(win[end:])
+			end += bits.TrailingZeros32(^runs)
+		}
+		if step := min(end-s.pos, s.due-s.n); step > 0 {
+			s.pos, s.n = s.pos+step, s.n+step
 			continue
 		}
-		high = high<<1&(lanes&^carried) | t&lanes
-		n = (n + 1) & -int(t>>62)
-		pos++
-		if n == sampleChars || n > sampleChars && n == s.due {
-			s.due = n + sampleStep
-			// Where the sample before was text, what costs little is enough.
-			if couldBeText(high, win[:pos]) && (s.textTo == n-sampleStep && n > sampleChars || text(win, pos, n)) {
-				s.textTo = n
-				s.pos, s.n = pos, n
-				s.cues = append(s.cues, cue{from: s.back(), at: pos})
-			} else {
-				s.textTo = 0
-			}
-		}
-	}
-	s.pos, s.n, s.high = pos, n, high
-}
-
-// special reads a byte that may begin an escape, or a line's end. It returns false if more must be known.
-func (s *sniffer) special(win []byte, eof bool) bool {
-	c := win[s.pos]
-	if c == '\n' || c == '\r' {
-		unbroken := s.unbroken()
-		if unbroken || s.n >= wrapAfter {
-			if !unbroken {
-				s.skipped = 0
-			}
-			s.line, s.indent = s.n, true
-			s.skipIndent(win)
+		if s.pos == len(win) {
 			return true
 		}
-	} else {
-		hides, more := hides(win, s.pos)
-		if more && !eof {
-			return false
+		switch c := win[s.pos]; {
+		case c == '\n' || c == '\r':
+			s.wrap(win)
+			end = s.pos
+		case mayEscape[c]:
+			return s.special(win, eof)
+		default:
+			s.pos, s.n = s.pos+1, 0
+			return true
 		}
-		if from := max(0, min(s.pos-cueBack, s.back())); hides {
-			s.cues = append(s.cues, cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
-		} else if c == 0 || folds(win[s.pos:]) {
-			s.silent = s.pos
+	}
+}
+
+// sample looks whether the run's last characters are text, and sets when it is to do so again.
+func (s *sniffer) sample(win []byte) {
+	s.due = s.n + sampleStep
+	var chars [sampleChars]byte
+	s.last(win, &chars)
+	// Where the sample before was text, what costs little is enough.
+	if !couldBeText(&chars) || (s.textTo != s.n-sampleStep || s.n == sampleChars) && !text(&chars, s.n) {
+		s.textTo = 0
+		return
+	}
+	s.textTo = s.n
+	s.cues = append(s.cues, cue{from: s.back(), at: s.pos})
+}
+
+// last copies the last characters of the run.
+func (s *sniffer) last(win []byte, chars *[sampleChars]byte) {
+	if s.line == 0 || s.n-s.line >= sampleChars || !s.unbroken() {
+		copy(chars[:], win[s.pos-sampleChars:])
+		return
+	}
+	for i, at := sampleChars-1, s.pos; i >= 0; {
+		at--
+		if runChar[win[at]] != noValue {
+			chars[i] = win[at]
+			i--
 		}
+	}
+}
+
+// wrap ends a line of the run.
+func (s *sniffer) wrap(win []byte) {
+	if !s.unbroken() {
+		s.skipped = 0
+	}
+	s.line, s.indent = s.n, true
+	s.skipIndent(win)
+}
+
+// special reads a byte that may begin an escape. It returns false if more must be known.
+func (s *sniffer) special(win []byte, eof bool) bool {
+	hides, more := hides(win, s.pos)
+	if more && !eof {
+		return false
+	}
+	if from := max(0, min(s.pos-cueBack, s.back())); hides {
+		s.cues = append(s.cues, cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
+	} else if win[s.pos] == 0 || folds(win[s.pos:]) {
+		s.silent = s.pos
 	}
 	s.pos++
 	s.n = 0
@@ -150,30 +225,62 @@ func (s *sniffer) slide(n int) {
 	}
 }
 
+// blockLen is how many bytes skim reads at once.
+const blockLen = 32
+
+// marks says of each byte whether it is of a run, in bit 0, and whether it is special, in bit 8.
+var marks = func() (m [256]uint16) {
+	for c := range m {
+		if runChar[c] != noValue {
+			m[c] |= 1
+		}
+		if mayEscape[c] {
+			m[c] |= 1 << 8
+		}
+	}
+	return m
+}()
+
+// marksOf gathers the marks of the first bytes of b, the first one's in the lowest bits. Behind b's end are none.
+func marksOf(b []byte) (runs, specials uint32) {
+	if len(b) < blockLen {
+		for i, c := range b {
+			runs |= uint32(marks[c]&1) << i
+			specials |= uint32(marks[c]>>8) << i
+		}
+		return runs, specials
+	}
+	b = b[:blockLen]
+	for i := 0; i < blockLen; i += 8 {
+		c := (*[8]byte)(b[i:])
+		m := marks[c[0]] | marks[c[1]]<<1 | marks[c[2]]<<2 | marks[c[3]]<<3 | marks[c[4]]<<4 | marks[c[5]]<<5 | marks[c[6]]<<6 | marks[c[7]]<<7
+		runs |= uint32(m&0xFF) << i
+		specials |= uint32(m>>8) << i
+	}
+	return runs, specials
+}
+
+// isPlainEscape are the letters of JSON's escapes of which hides says no, but for those of which it needs more.
+var isPlainEscape = set("\"nrtbf'")
+
 // A byte of text has its highest bit clear. Where the characters of base64 stand in groups of four, that bit is bit 5 of
 // the first, bit 3 of the second or bit 1 of the third. The three bits of the last characters are kept in three lanes, so
 // that one comparison an alignment tells whether they can be text; a fourth lane says which are no hex digits.
 const (
-	lane    = 15
-	lanes   = 1<<(4*lane) - 1
-	carried = 1<<lane | 1<<(2*lane) | 1<<(3*lane) // what a shift takes into the next lane
-	hexLane = lanes &^ (1<<(3*lane) - 1)
-	inRun   = 1 << 62
-	special = 1 << 63
+	lane    = 16
+	hexLane = (1<<lane - 1) << (3 * lane)
 )
 
-// traits says of each byte what it has in the lanes, and whether it belongs to a run or is special.
+// traits says of each character what it has in the lanes.
 var traits = func() (t [256]uint64) {
 	for c := range t {
 		v := uint64(runChar[c])
-		switch {
-		case mayEscape[c] || c == '\n' || c == '\r':
-			t[c] = special
-		case v != noValue:
-			t[c] = inRun | v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
-			if encodings[2].value[c] == noValue {
-				t[c] |= 1 << (3 * lane)
-			}
+		if v == noValue {
+			continue
+		}
+		t[c] = v>>5&1 | v>>3&1<<lane | v>>1&1<<(2*lane)
+		if encodings[2].value[c] == noValue {
+			t[c] |= 1 << (3 * lane)
 		}
 	}
 	return t
@@ -197,29 +304,20 @@ var aligned = func() (masks [4]uint64) {
 }()
 
 // couldBeText is the part of text that costs little and is false nearly always.
-func couldBeText(high uint64, before []byte) bool {
+func couldBeText(chars *[sampleChars]byte) bool {
+	high := uint64(0)
+	for i := 0; i < sampleChars; i += 4 { // the last character's in the lowest bits
+		high = high<<4 | traits[chars[i]]<<3 | traits[chars[i+1]]<<2 | traits[chars[i+2]]<<1 | traits[chars[i+3]]
+	}
 	if high&aligned[0] == 0 || high&aligned[1] == 0 || high&aligned[2] == 0 || high&aligned[3] == 0 || high&hexLane == 0 {
 		return true
 	}
-	n := len(before)
-	for _, ago := range [...]int{1, 2, 4, 7, 11, 16} {
-		if encodings[1].value[before[n-ago]] == noValue {
-			return false
-		}
-	}
-	return true
+	v := &encodings[1].value
+	return (v[chars[0]]|v[chars[7]]|v[chars[8]]|v[chars[9]]|v[chars[10]]|v[chars[11]]|v[chars[12]]|v[chars[13]]|v[chars[14]]|v[chars[15]])&0x80 == 0
 }
 
-// text reports whether the last characters of the run of n that ends at win[end] decode to text in any way.
-func text(win []byte, end, n int) bool {
-	var chars [sampleChars]byte
-	for i := len(chars) - 1; i >= 0; {
-		end--
-		if runChar[win[end]] != noValue {
-			chars[i] = win[end]
-			i--
-		}
-	}
+// text reports whether chars, the last of n in a run, decode to text in any way.
+func text(chars *[sampleChars]byte, n int) bool {
 	for _, e := range encodings {
 		if e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
 			continue

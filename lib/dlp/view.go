@@ -90,6 +90,13 @@ func (v *view) feed(b []byte, at int64) {
 			v.mayWork()
 			continue
 		}
+		if n == 0 && v.pending == 0 && b[0] == '\\' {
+			if n := v.backslashes(b, at); n > 0 {
+				b, at = b[n:], at+int64(n)
+				v.mayWork()
+				continue
+			}
+		}
 		if n == 0 {
 			v.push(symbol{c: b[0], start: at, end: at + 1})
 			b, at = b[1:], at+1
@@ -121,6 +128,53 @@ func (v *view) percent(b []byte, at int64) bool {
 	v.origins = append(v.origins, origin{at, 3, percent | v.dropped})
 	v.dropped = 0
 	return true
+}
+
+// mostBackslashes is how many of them backslashes takes: those of escapes that are in as many others as are undone.
+const mostBackslashes = 1 << escapeDepth
+
+// backslashes undoes what b begins with, if it is backslashes and one character that their number makes an escape of JSON's or
+// leaves as it is, and returns how much that is; 0: it is something else. It is the short way of push for JSON in JSON's strings.
+func (v *view) backslashes(b []byte, at int64) int {
+	n := 1
+	for n < len(b) && b[n] == '\\' {
+		n++
+	}
+	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'u' || b[n] == 'x' {
+		return 0
+	}
+	var widths [mostBackslashes]uint16 // of what each stands for
+	for i := range n {
+		widths[i] = 1
+	}
+	taken, c, width := n+1, b[n], uint16(1)
+	for stage := 0; stage < escapeDepth && n > 0; stage++ {
+		last, pairs := widths[n-1], n/2
+		for i := range pairs {
+			widths[i] = widths[2*i] + widths[2*i+1]
+		}
+		if n&1 == 0 {
+			n = pairs
+		} else if u, _ := backslash([]byte{'\\', c}); u.taken > 0 {
+			n, c, width = pairs, u.bytes[0], width+last
+		} else {
+			n, widths[pairs] = pairs+1, last
+		}
+	}
+	for i := range n {
+		v.append(symbol{c: '\\', start: at, end: at + int64(widths[i]), undone: undoneIn(widths[i])})
+		at += int64(widths[i])
+	}
+	v.append(symbol{c: c, start: at, end: at + int64(width), undone: undoneIn(width)})
+	return taken
+}
+
+// undoneIn says what was undone for a character that stands for width bytes of JSON.
+func undoneIn(width uint16) escapes {
+	if width == 1 {
+		return 0
+	}
+	return jsonEscape
 }
 
 // push takes the next byte of v's source.

@@ -1,0 +1,74 @@
+package dlp
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ends are where the automaton sees keywords end in text, by stepping through each byte, and which.
+func (a *automaton) ends(text []byte) (ends []int, hits [][]keyword) {
+	state := uint32(0)
+	for i, c := range text {
+		if state = uint32(a.next[state+uint32(a.column[c])]); state >= a.accepts {
+			ends, hits = append(ends, i+1), append(hits, a.hits[state/a.width])
+		}
+	}
+	return ends, hits
+}
+
+// What seek leaves out has no keyword in it, however the text is cut.
+func TestSeekFindsWhatSteppingFinds(t *testing.T) {
+	r := builtin(t)
+	var keywords []string
+	for _, hits := range r.auto.hits {
+		for _, k := range hits {
+			keywords = append(keywords, k.text)
+		}
+	}
+	names := func(hits []keyword) (names []string) {
+		for _, k := range hits {
+			names = append(names, fmt.Sprint(k.text, k.rule))
+		}
+		return names
+	}
+	rng := rand.New(rand.NewPCG(82, 1))
+	for range few(3000) {
+		var b strings.Builder
+		for range rng.IntN(40) {
+			k := keywords[rng.IntN(len(keywords))]
+			switch rng.IntN(5) {
+			case 0:
+				k = strings.ToUpper(k)
+			case 1:
+				k = k[:rng.IntN(len(k)+1)]
+			case 2:
+				k = k[rng.IntN(len(k)):]
+			case 3:
+				k = strings.Repeat("\u00e9x ", rng.IntN(9))
+			}
+			b.WriteString(k)
+		}
+		text := []byte(b.String())
+		ends, hits := r.auto.ends(text)
+		pos, state, seen := 0, uint32(0), 0
+		for limit := 0; limit < len(text) || pos < len(text); {
+			limit = min(len(text), limit+1+rng.IntN(30))
+			for pos < limit {
+				var found bool
+				if pos, state, found = r.auto.seek(text[:limit], pos, state); !found {
+					require.Equal(t, limit, pos)
+					break
+				}
+				require.Less(t, seen, len(ends), "%q", text)
+				require.Equal(t, ends[seen], pos, "%q", text)
+				require.Equal(t, names(hits[seen]), names(r.auto.hits[state/r.auto.width]), "%q", text)
+				seen++
+			}
+		}
+		require.Equal(t, len(ends), seen, "%q", text)
+	}
+}
