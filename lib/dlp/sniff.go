@@ -58,23 +58,20 @@ func (s *sniffer) skim(win []byte, eof bool) bool {
 	begin := s.pos - s.n // of a word that may go on
 	before := uint32(0)
 	for at := begin; at < len(win); at += blockLen {
-		runs, specials := marksOf(win[at:])
-		long := uint64(runs)<<blockLen | uint64(before) // a bit stays where as many before it are of the run as
-		long &= long << 1                               // 2
-		long &= long << 2                               // 4
-		long &= long << 4                               // 8
-		long &= long << 8                               // 16: sampleChars
+		m := marksOf(win[at:])
+		long := uint64(m.runs)<<blockLen | uint64(before) // a bit stays where as many before it are of the run as
+		long &= long << 1                                 // 2
+		long &= long << 2                                 // 4
+		long &= long << 4                                 // 8
+		long &= long << 8                                 // 16: sampleChars
 		whole := uint32(long >> blockLen)
-		before = runs
-		for todo := specials | whole; todo != 0; todo &= todo - 1 {
+		before = m.runs
+		for todo := m.leads | m.backslashes(min(blockLen, len(win)-at)) | whole; todo != 0; todo &= todo - 1 {
 			i := bits.TrailingZeros32(todo)
 			s.pos, s.n = at+i, 0
 			if whole>>i&1 == 1 {
 				s.pos, s.n, s.due = s.pos+1, sampleChars, sampleChars
 				return true
-			}
-			if win[s.pos] == '\\' && s.pos+1 < len(win) && isPlainEscape[win[s.pos+1]] { // special's answer for what comes most
-				continue
 			}
 			if !s.special(win, eof) {
 				return false
@@ -93,26 +90,26 @@ func (s *sniffer) follow(win []byte, eof bool) bool {
 	if s.indent {
 		s.skipIndent(win)
 	}
-	end := s.pos // the run is known up to here
 	for {
 		if s.n == s.due {
 			s.sample(win)
+			for len(win)-s.pos >= sampleStep && inRun((*[sampleStep]byte)(win[s.pos:])) {
+				s.pos, s.n = s.pos+sampleStep, s.n+sampleStep
+				s.sample(win)
+			}
 		}
-		if end == s.pos {
-			runs, _ := marksOf(win[end:])
-			end += bits.TrailingZeros32(^runs)
+		for s.pos < len(win) && s.n < s.due && runChar[win[s.pos]] != noValue {
+			s.pos, s.n = s.pos+1, s.n+1
 		}
-		if step := min(end-s.pos, s.due-s.n); step > 0 {
-			s.pos, s.n = s.pos+step, s.n+step
+		switch {
+		case s.n == s.due:
 			continue
-		}
-		if s.pos == len(win) {
+		case s.pos == len(win):
 			return true
 		}
 		switch c := win[s.pos]; {
 		case c == '\n' || c == '\r':
 			s.wrap(win)
-			end = s.pos
 		case mayEscape[c]:
 			return s.special(win, eof)
 		default:
@@ -122,9 +119,19 @@ func (s *sniffer) follow(win []byte, eof bool) bool {
 	}
 }
 
+// inRun reports whether all of chars are of a run.
+func inRun(c *[sampleStep]byte) bool {
+	v := runChar
+	return (v[c[0]]|v[c[1]]|v[c[2]]|v[c[3]]|v[c[4]]|v[c[5]]|v[c[6]]|v[c[7]]|v[c[8]]|v[c[9]]|v[c[10]]|v[c[11]])&0x80 == 0
+}
+
 // sample looks whether the run's last characters are text, and sets when it is to do so again.
 func (s *sniffer) sample(win []byte) {
 	s.due = s.n + sampleStep
+	if s.contiguous() && !couldBeText((*[sampleChars]byte)(win[s.pos-sampleChars:])) {
+		s.textTo = 0
+		return
+	}
 	var chars [sampleChars]byte
 	s.last(win, &chars)
 	// Where the sample before was text, what costs little is enough.
@@ -136,9 +143,14 @@ func (s *sniffer) sample(win []byte) {
 	s.cues = append(s.cues, cue{from: s.back(), at: s.pos})
 }
 
+// contiguous reports whether no line's end is amid the run's last sample.
+func (s *sniffer) contiguous() bool {
+	return s.line == 0 || s.n-s.line >= sampleChars || !s.unbroken()
+}
+
 // last copies the last characters of the run.
 func (s *sniffer) last(win []byte, chars *[sampleChars]byte) {
-	if s.line == 0 || s.n-s.line >= sampleChars || !s.unbroken() {
+	if s.contiguous() {
 		copy(chars[:], win[s.pos-sampleChars:])
 		return
 	}
@@ -228,47 +240,75 @@ func (s *sniffer) slide(n int) {
 // blockLen is how many bytes skim reads at once.
 const blockLen = 32
 
-// marks says of each byte whether it is of a run, in bit 0, and whether it is special, in bit 8.
-var marks = func() (m [256]uint16) {
+// marks has a bit for each byte of a block, the first one's the lowest.
+type marks struct {
+	runs    uint32 // characters of runs
+	leads   uint32 // what may begin an escape, but for backslashes
+	slashes uint32 // backslashes
+	letters uint32 // what hides wants to see behind a backslash
+}
+
+// marksBy has for each byte a bit in each of four lanes of 16, in the order of marks.
+var marksBy = func() (m [256]uint64) {
 	for c := range m {
 		if runChar[c] != noValue {
 			m[c] |= 1
 		}
-		if mayEscape[c] {
-			m[c] |= 1 << 8
+		switch {
+		case c == '\\':
+			m[c] |= 1 << 32
+		case mayEscape[c]:
+			m[c] |= 1 << 16
+		}
+		if hidden[c] {
+			m[c] |= 1 << 48
 		}
 	}
 	return m
 }()
 
-// marksOf gathers the marks of the first bytes of b, the first one's in the lowest bits. Behind b's end are none.
-func marksOf(b []byte) (runs, specials uint32) {
+// marksOf marks the first bytes of b. Behind b's end nothing is marked.
+func marksOf(b []byte) marks {
 	if len(b) < blockLen {
-		for i, c := range b {
-			runs |= uint32(marks[c]&1) << i
-			specials |= uint32(marks[c]>>8) << i
+		var block [blockLen]byte
+		for i := copy(block[:], b); i < blockLen; i++ {
+			block[i] = ' '
 		}
-		return runs, specials
+		b = block[:]
 	}
-	b = b[:blockLen]
-	for i := 0; i < blockLen; i += 8 {
-		c := (*[8]byte)(b[i:])
-		m := marks[c[0]] | marks[c[1]]<<1 | marks[c[2]]<<2 | marks[c[3]]<<3 | marks[c[4]]<<4 | marks[c[5]]<<5 | marks[c[6]]<<6 | marks[c[7]]<<7
-		runs |= uint32(m&0xFF) << i
-		specials |= uint32(m>>8) << i
+	c := (*[blockLen]byte)(b)
+	low := marksBy[c[0]] | marksBy[c[1]]<<1 | marksBy[c[2]]<<2 | marksBy[c[3]]<<3 | marksBy[c[4]]<<4 | marksBy[c[5]]<<5 | marksBy[c[6]]<<6 | marksBy[c[7]]<<7 |
+		marksBy[c[8]]<<8 | marksBy[c[9]]<<9 | marksBy[c[10]]<<10 | marksBy[c[11]]<<11 | marksBy[c[12]]<<12 | marksBy[c[13]]<<13 | marksBy[c[14]]<<14 | marksBy[c[15]]<<15
+	high := marksBy[c[16]] | marksBy[c[17]]<<1 | marksBy[c[18]]<<2 | marksBy[c[19]]<<3 | marksBy[c[20]]<<4 | marksBy[c[21]]<<5 | marksBy[c[22]]<<6 | marksBy[c[23]]<<7 |
+		marksBy[c[24]]<<8 | marksBy[c[25]]<<9 | marksBy[c[26]]<<10 | marksBy[c[27]]<<11 | marksBy[c[28]]<<12 | marksBy[c[29]]<<13 | marksBy[c[30]]<<14 | marksBy[c[31]]<<15
+	return marks{
+		runs:    uint32(low)&0xFFFF | uint32(high)<<16,
+		leads:   uint32(low>>16)&0xFFFF | uint32(high>>16)<<16,
+		slashes: uint32(low>>32)&0xFFFF | uint32(high>>32)<<16,
+		letters: uint32(low>>48)&0xFFFF | uint32(high>>48)<<16,
 	}
-	return runs, specials
 }
 
-// isPlainEscape are the letters of JSON's escapes of which hides says no, but for those of which it needs more.
-var isPlainEscape = set("\"nrtbf'")
+// backslashes marks those of the first n bytes of which hides may say yes: four, or fewer and what it wants to see. Of the last
+// ones it cannot know.
+func (m *marks) backslashes(n int) uint32 {
+	if m.slashes == 0 {
+		return 0
+	}
+	last := uint32(1)<<n - 1<<max(0, n-3)
+	second := m.slashes & (m.slashes >> 1)
+	third := second & (m.slashes >> 2)
+	return m.slashes&(m.letters>>1) | second&(m.letters>>2) | third&(m.letters>>3) | third&(m.slashes>>3) | m.slashes&last
+}
 
 // A byte of text has its highest bit clear. Where the characters of base64 stand in groups of four, that bit is bit 5 of
-// the first, bit 3 of the second or bit 1 of the third. The three bits of the last characters are kept in three lanes, so
-// that one comparison an alignment tells whether they can be text; a fourth lane says which are no hex digits.
+// the first, bit 3 of the second or bit 1 of the third. The three bits of eight characters are kept in three lanes, so
+// that one comparison an alignment tells whether they can be text; two more lanes say which are no hex digits, and which none
+// of base32.
 const (
-	lane    = 16
+	lane    = 8
 	hexLane = (1<<lane - 1) << (3 * lane)
+	b32Lane = (1<<lane - 1) << (4 * lane)
 )
 
 // traits says of each character what it has in the lanes.
@@ -282,11 +322,14 @@ var traits = func() (t [256]uint64) {
 		if encodings[2].value[c] == noValue {
 			t[c] |= 1 << (3 * lane)
 		}
+		if encodings[1].value[c] == noValue {
+			t[c] |= 1 << (4 * lane)
+		}
 	}
 	return t
 }()
 
-// aligned are the bits that must be clear, for each alignment of the last character.
+// aligned are the bits that must be clear, for each alignment of the last character, which is the lowest in each lane.
 var aligned = func() (masks [4]uint64) {
 	for first := range masks {
 		for ago := range lane { // how many characters ago
@@ -304,16 +347,19 @@ var aligned = func() (masks [4]uint64) {
 }()
 
 // couldBeText is the part of text that costs little and is false nearly always.
-func couldBeText(chars *[sampleChars]byte) bool {
-	high := uint64(0)
-	for i := 0; i < sampleChars; i += 4 { // the last character's in the lowest bits
-		high = high<<4 | traits[chars[i]]<<3 | traits[chars[i+1]]<<2 | traits[chars[i+2]]<<1 | traits[chars[i+3]]
+func couldBeText(c *[sampleChars]byte) bool {
+	high := traits[c[8]]<<7 | traits[c[9]]<<6 | traits[c[10]]<<5 | traits[c[11]]<<4 | traits[c[12]]<<3 | traits[c[13]]<<2 | traits[c[14]]<<1 | traits[c[15]]
+	if !fits(high) {
+		return false
 	}
-	if high&aligned[0] == 0 || high&aligned[1] == 0 || high&aligned[2] == 0 || high&aligned[3] == 0 || high&hexLane == 0 {
-		return true
-	}
-	v := &encodings[1].value
-	return (v[chars[0]]|v[chars[7]]|v[chars[8]]|v[chars[9]]|v[chars[10]]|v[chars[11]]|v[chars[12]]|v[chars[13]]|v[chars[14]]|v[chars[15]])&0x80 == 0
+	// Those before as well. Where text begins amid them, the next sample tells; base32 has groups so long that it would come late.
+	before := traits[c[1]]<<6 | traits[c[2]]<<5 | traits[c[3]]<<4 | traits[c[4]]<<3 | traits[c[5]]<<2 | traits[c[6]]<<1 | traits[c[7]]
+	return fits(high | before&^b32Lane | traits[c[0]]&b32Lane)
+}
+
+// fits reports whether characters with these bits in the lanes can be text in any encoding.
+func fits(high uint64) bool {
+	return high&aligned[0] == 0 || high&aligned[1] == 0 || high&aligned[2] == 0 || high&aligned[3] == 0 || high&hexLane == 0 || high&b32Lane == 0
 }
 
 // text reports whether chars, the last of n in a run, decode to text in any way.
@@ -344,6 +390,9 @@ func folds(b []byte) bool {
 // tokenChar is what a credential's characters are made of, mostly.
 var tokenChar = union(base64URL, set("."))
 
+// hidden are the letters of JSON's escapes that stand for what may be of a token.
+var hidden = set("ux/")
+
 // hides reports whether an escape at win[at] can stand for a part of a keyword or a value. Those of ordinary JSON, \n and
 // \", cannot; they separate words in a way that the patterns know.
 func hides(win []byte, at int) (yes, more bool) {
@@ -360,7 +409,7 @@ func hides(win []byte, at int) (yes, more bool) {
 		if i == len(rest) {
 			return false, true
 		}
-		return i == 4 || rest[i] == 'u' || rest[i] == 'x' || rest[i] == '/', false
+		return i == 4 || hidden[rest[i]], false
 	case '&':
 		u, more := entity(rest[:min(len(rest), maxEscape)])
 		return u.taken > 0, more && len(rest) < maxEscape

@@ -3,6 +3,7 @@ package dlp
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // symbol is a byte of a view and where it comes from.
@@ -140,7 +141,7 @@ func (v *view) backslashes(b []byte, at int64) int {
 	for n < len(b) && b[n] == '\\' {
 		n++
 	}
-	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'u' || b[n] == 'x' {
+	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'x' {
 		return 0
 	}
 	var widths [mostBackslashes]uint16 // of what each stands for
@@ -148,6 +149,10 @@ func (v *view) backslashes(b []byte, at int64) int {
 		widths[i] = 1
 	}
 	taken, c, width := n+1, b[n], uint16(1)
+	number, ok, short := hexDigits(b[n+1:], 4) // behind u
+	if c == 'u' && (short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || number == 'x')) {
+		return 0
+	}
 	for stage := 0; stage < escapeDepth && n > 0; stage++ {
 		last, pairs := widths[n-1], n/2
 		for i := range pairs {
@@ -155,11 +160,16 @@ func (v *view) backslashes(b []byte, at int64) int {
 		}
 		if n&1 == 0 {
 			n = pairs
+		} else if c == 'u' && width == 1 && ok {
+			n, c, width, taken = pairs, byte(number), width+4+last, taken+4
 		} else if u, _ := backslash([]byte{'\\', c}); u.taken > 0 {
 			n, c, width = pairs, u.bytes[0], width+last
 		} else {
 			n, widths[pairs] = pairs+1, last
 		}
+	}
+	if n > 0 && c == 'u' { // what follows may make it an escape
+		return 0
 	}
 	for i := range n {
 		v.append(symbol{c: '\\', start: at, end: at + int64(widths[i]), undone: undoneIn(widths[i])})
