@@ -119,6 +119,7 @@ type Rules struct {
 	tails       []tail // that any of the patterns has
 	label       func(rule string, value []byte) string
 	depth       int
+	quiets      *class     // see quietChars
 	idle        *sync.Pool // of Streams
 }
 
@@ -178,6 +179,7 @@ func Compile(rules []Rule, opts Options) (*Rules, error) {
 	if err := r.expressions.compile(); err != nil {
 		return nil, fmt.Errorf("compile rules: %w", err)
 	}
+	r.quiets = r.quiet()
 	return r, nil
 }
 

@@ -95,6 +95,9 @@ func KnownRules(values []KnownSecret) ([]Rule, error) {
 
 // add adds the forms in which value is found.
 func (set *knownSet) add(rule int, value []byte) {
+	for _, c := range value {
+		set.bytes[c] = true
+	}
 	value = value[:min(len(value), knownMax)]
 	set.plain(rule, "", value)
 	for seen, depth := value, 0; depth < escapeDepth; depth++ { // as a view has it, which undoes what the value itself has, too

@@ -25,6 +25,7 @@ type knownSet struct {
 	forms []form
 	loose gram // only letters and digits count
 	exact gram
+	bytes class // that any value has
 }
 
 // form is one way to write a value.

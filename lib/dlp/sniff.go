@@ -36,7 +36,8 @@ type sniffer struct {
 	skipped int  // bytes of line ends and indents in it
 	indent  bool // what begins the line is still to be skipped
 
-	cues []cue
+	quiet *class // what hides nothing where it is escaped; nil: all may
+	cues  []cue
 }
 
 // seek reads win on. eof says that nothing follows win.
@@ -174,7 +175,7 @@ func (s *sniffer) wrap(win []byte) {
 
 // special reads a byte that may begin an escape. It returns false if more must be known.
 func (s *sniffer) special(win []byte, eof bool) bool {
-	hides, more := hides(win, s.pos)
+	hides, more := s.hides(win, s.pos)
 	if more && !eof {
 		return false
 	}
@@ -390,12 +391,63 @@ func folds(b []byte) bool {
 // tokenChar is what a credential's characters are made of, mostly.
 var tokenChar = union(base64URL, set("."))
 
+// quietChars are no part of an encoding, of a run or of most keywords. Encoders of JSON write them as \u003c all the same, for HTML, and
+// terminals use the last. Where they are part of a value whose name or begin stands before, the candidate breaks off there, which is a
+// cue as well.
+const quietChars = "<>'\x1b"
+
+// quiet returns those of quietChars that hide nothing with the rules r; nil where it is not known what they look for.
+func (r *Rules) quiet() *class {
+	if len(r.expressions.all) > 0 {
+		return nil
+	}
+	var c class
+	for i := range len(quietChars) {
+		b := quietChars[i]
+		c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+	}
+	return &c
+}
+
+// silences reports whether an escape that goes on with b, from its u on, is of a quiet character, or of an & behind which stands nothing
+// that is a character reference or a name.
+func (s *sniffer) silences(b []byte) (quiet, short bool) {
+	for {
+		c, ok, short := hexDigits(b[1:], 4)
+		switch {
+		case short || !ok:
+			return false, short
+		case c < utf8.RuneSelf && s.quiet[c]:
+			return true, false
+		case c != '&':
+			return false, false
+		}
+		if b = b[5:]; len(b) == 0 {
+			return false, true
+		}
+		if b[0] == ' ' || b[0] == '&' { // as in most code
+			return b[0] == ' ', false
+		}
+		i := 0
+		for i < len(b) && i < 4 && b[i] == '\\' {
+			i++
+		}
+		switch {
+		case i == len(b):
+			return false, true
+		case i == 0 || b[i] != 'u':
+			return false, false
+		}
+		b = b[i:]
+	}
+}
+
 // hidden are the letters of JSON's escapes that stand for what may be of a token.
 var hidden = set("ux/")
 
 // hides reports whether an escape at win[at] can stand for a part of a keyword or a value. Those of ordinary JSON, \n and
 // \", cannot; they separate words in a way that the patterns know.
-func hides(win []byte, at int) (yes, more bool) {
+func (s *sniffer) hides(win []byte, at int) (yes, more bool) {
 	rest := win[at:]
 	switch rest[0] {
 	case '%':
@@ -408,6 +460,10 @@ func hides(win []byte, at int) (yes, more bool) {
 		}
 		if i == len(rest) {
 			return false, true
+		}
+		if i < 4 && rest[i] == 'u' && s.quiet != nil {
+			quiet, short := s.silences(rest[i:])
+			return !quiet && !short, short
 		}
 		return i == 4 || hidden[rest[i]], false
 	case '&':

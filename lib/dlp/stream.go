@@ -109,7 +109,7 @@ func (s *Stream) Reset() {
 		*list = (*list)[:0]
 	}
 	s.engine.reset()
-	s.sniff = sniffer{cues: s.sniff.cues[:0], silent: -1}
+	s.sniff = sniffer{cues: s.sniff.cues[:0], silent: -1, quiet: s.engine.rules.quiets}
 	s.view.begin(nil)
 	s.active, s.viewed, s.until = false, 0, 0
 	s.buf, s.fed, s.end, s.first, s.settled = s.buf[:0], 0, 0, -1, 0
