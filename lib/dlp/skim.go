@@ -8,9 +8,8 @@ import (
 // skimmer tells where no keyword begins, for much less than the automaton needs. It knows the begins of all of them, by
 // hashes, so that it looks at many places at once: none depends on the one before.
 type skimmer struct {
-	three [1 << skimBits]uint8 // by hash of the first three bytes: 1 if a keyword begins so
-	four  [1 << skimBits]uint8 // by hash of the first four, as are those of three and less in short
-	short [1 << skimBits]uint8
+	three [1 << skimBits]uint8 // by hash of the first three bytes: none, longer or whole
+	four  [1 << skimBits]uint8 // by hash of the first four, of those that have as many: 1
 }
 
 const (
@@ -18,58 +17,67 @@ const (
 	skimLen = 3
 	// skimBits makes tables that stay in the processor's nearest cache and are sparse with hundreds of keywords.
 	skimBits = 14
-	// skimAt is how many places are looked at at once.
-	skimAt = 8
+	// skimAt is how many places are looked at at once, and skimOver how many bytes are read behind them.
+	skimAt, skimOver = 8, 3
+
+	longer = 1 // a keyword that has more than three bytes may begin
+	whole  = 3 // one that has no more
 )
 
-// skimHash hashes text, which is little endian, regardless of ASCII's case.
-func skimHash(text uint32) uint32 { return text * 0x9E3779B1 >> (32 - skimBits) }
+// The hashes of a text's first three and four bytes, little endian, regardless of ASCII's case. What follows them has no part in it.
+func skimHash3(text uint32) uint32 { return (text | foldBits) * (skimFactor << 8 & (1<<32 - 1)) >> (32 - skimBits) }
+func skimHash4(text uint32) uint32 { return (text | foldBits) * skimFactor >> (32 - skimBits) }
 
-const foldBits = 0x20202020
-
-func skimHash3(text uint32) uint32 { return skimHash((text | foldBits) << 8) }
-func skimHash4(text uint32) uint32 { return skimHash(text | foldBits) }
+const (
+	foldBits   = 0x20202020
+	skimFactor = 0x9E3779B1
+)
 
 // add makes a keyword known.
 func (s *skimmer) add(text string) {
-	switch {
-	case len(text) < skimLen:
+	if len(text) < skimLen {
 		for c := range 256 { // whatever follows
 			s.add(text + string([]byte{byte(c)}))
 		}
-	case len(text) == skimLen:
-		h := skimHash3(binary.LittleEndian.Uint32([]byte(text + "\x00")))
-		s.three[h], s.short[h] = 1, 1
-	default:
-		start := binary.LittleEndian.Uint32([]byte(text[:skimLen+1]))
-		s.three[skimHash3(start)], s.four[skimHash4(start)] = 1, 1
+		return
 	}
+	begin := uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16
+	if len(text) == skimLen {
+		s.three[skimHash3(begin)] = whole
+		return
+	}
+	s.three[skimHash3(begin)] |= longer
+	s.four[skimHash4(begin|uint32(text[3])<<24)] = 1
 }
 
 // next returns the first place at or after from at which a keyword may begin, and where fewer than skimLen bytes are left
 // the first of those.
-func (s *skimmer) next(win []byte, from int) int {
+func (s *skimmer) next(text []byte, from int) int {
 	at := from
-	for ; at+skimAt+4 <= len(win); at += skimAt {
-		b := win[at : at+skimAt+4]
-		low, high := binary.LittleEndian.Uint64(b)|foldBits<<32|foldBits, binary.LittleEndian.Uint64(b[4:])|foldBits<<32|foldBits
-		any := s.three[skimHash(uint32(low)<<8)] | s.three[skimHash(uint32(low>>8)<<8)]<<1 |
-			s.three[skimHash(uint32(low>>16)<<8)]<<2 | s.three[skimHash(uint32(low>>24)<<8)]<<3 |
-			s.three[skimHash(uint32(high)<<8)]<<4 | s.three[skimHash(uint32(high>>8)<<8)]<<5 |
-			s.three[skimHash(uint32(high>>16)<<8)]<<6 | s.three[skimHash(uint32(high>>24)<<8)]<<7
-		for ; any != 0; any &= any - 1 {
-			i := bits.TrailingZeros8(any)
-			if text := binary.LittleEndian.Uint32(b[i:]); s.four[skimHash4(text)]|s.short[skimHash3(text)] != 0 {
-				return at + i
+	for ; at+skimAt+skimOver <= len(text); at += skimAt {
+		b := (*[skimAt + skimOver]byte)(text[at:])
+		marks := uint32(s.three[skimHash3(begin(b, 7))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 6))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 5))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 4))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 3))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 2))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 1))])
+		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 0))])
+		for marks != 0 {
+			i := bits.TrailingZeros32(marks) &^ 1
+			if marks>>i&whole == whole || s.four[skimHash4(binary.LittleEndian.Uint32(text[at+i/2:]))] != 0 {
+				return at + i/2
 			}
+			marks &^= whole << i
 		}
 	}
-	for ; at+skimLen <= len(win); at++ {
-		var b [4]byte
-		copy(b[:skimLen], win[at:])
-		if s.three[skimHash3(binary.LittleEndian.Uint32(b[:]))] != 0 {
+	for ; at+skimLen <= len(text); at++ {
+		if s.three[skimHash3(uint32(text[at])|uint32(text[at+1])<<8|uint32(text[at+2])<<16)] != 0 {
 			return at
 		}
 	}
 	return max(at, from)
 }
+
+func begin(b *[skimAt + skimOver]byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
