@@ -52,7 +52,7 @@ func newAutomaton(keywords []keyword) (automaton, error) {
 	a.flatten(nodes, link(nodes))
 	a.skim = &skimmer{}
 	for _, k := range keywords {
-		a.skim.add(k.text)
+		a.skim.add(k)
 	}
 	return a, nil
 }

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// skimmer tells where no keyword begins, for much less than the automaton needs. It knows the begins of all of them, by
+// skimmer tells where no keyword begins that a match could, for much less than the automaton needs. It knows the begins of all of them, by
 // hashes, so that it looks at many places at once: none depends on the one before.
 type skimmer struct {
 	three [1 << skimBits]uint8 // by hash of the first three bytes: none, longer or whole
@@ -34,20 +34,35 @@ const (
 )
 
 // add makes a keyword known.
-func (s *skimmer) add(text string) {
-	if len(text) < skimLen {
-		for c := range 256 { // whatever follows
-			s.add(text + string([]byte{byte(c)}))
+func (s *skimmer) add(k keyword) {
+	s.begin(k.text, k.follows())
+}
+
+// follows is what must stand behind k; nil: anything may.
+func (k *keyword) follows() *class {
+	if p := k.pattern; p != nil && len(p.steps) > 0 && p.steps[0].min > 0 && p.steps[0].gap == nil {
+		return p.steps[0].class
+	}
+	return nil
+}
+
+// begin makes the begin of a keyword known. Behind text there is a byte of follows; nil: any, or none.
+func (s *skimmer) begin(text string, follows *class) {
+	if len(text) < skimLen || len(text) == skimLen && follows != nil {
+		for c := range 256 {
+			if follows == nil || follows[c] {
+				s.begin(text+string([]byte{byte(c)}), nil)
+			}
 		}
 		return
 	}
-	begin := uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16
+	first := uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16
 	if len(text) == skimLen {
-		s.three[skimHash3(begin)] = whole
+		s.three[skimHash3(first)] = whole
 		return
 	}
-	s.three[skimHash3(begin)] |= longer
-	s.four[skimHash4(begin|uint32(text[3])<<24)] = 1
+	s.three[skimHash3(first)] |= longer
+	s.four[skimHash4(first|uint32(text[3])<<24)] = 1
 }
 
 // next returns the first place at or after from at which a keyword may begin, and where fewer than skimLen bytes are left
@@ -56,14 +71,14 @@ func (s *skimmer) next(text []byte, from int) int {
 	at := from
 	for ; at+skimAt+skimOver <= len(text); at += skimAt {
 		b := (*[skimAt + skimOver]byte)(text[at:])
-		marks := uint32(s.three[skimHash3(begin(b, 7))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 6))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 5))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 4))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 3))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 2))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 1))])
-		marks = marks*4 + uint32(s.three[skimHash3(begin(b, 0))])
+		marks := uint32(s.three[skimHash3(start(b, 7))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 6))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 5))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 4))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 3))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 2))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 1))])
+		marks = marks*4 + uint32(s.three[skimHash3(start(b, 0))])
 		for marks != 0 {
 			i := bits.TrailingZeros32(marks) &^ 1
 			if marks>>i&whole == whole || s.four[skimHash4(binary.LittleEndian.Uint32(text[at+i/2:]))] != 0 {
@@ -80,4 +95,4 @@ func (s *skimmer) next(text []byte, from int) int {
 	return max(at, from)
 }
 
-func begin(b *[skimAt + skimOver]byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
+func start(b *[skimAt + skimOver]byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
