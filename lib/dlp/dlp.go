@@ -117,6 +117,7 @@ type Rules struct {
 	phraseRule  int
 	exempt      func(rule string, value []byte) bool
 	tails       []tail // that any of the patterns has
+	inTails     class  // that any of them has
 	label       func(rule string, value []byte) string
 	depth       int
 	quiets      *class     // see quietChars

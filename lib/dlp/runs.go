@@ -100,6 +100,7 @@ type kid struct {
 	bits     int
 	start    int64 // of the character that the next byte begins in
 	strange  int   // how far what came lately is from text
+	clean    int   // bytes of text since what was none
 	view     *view
 }
 
@@ -185,12 +186,25 @@ func (r *runs) sample(v *view, end int) {
 		if e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
 			continue
 		}
+		if r.clean(e) {
+			continue
+		}
 		for phase := range e.group {
 			if !r.has(e, phase) && e.textAt(chars[:], at, phase) {
 				r.open(v, e, phase, end)
 			}
 		}
 	}
+}
+
+// clean reports whether a sample's characters are text in a reading by e that is open: they are none in another.
+func (r *runs) clean(e *encoding) bool {
+	for _, k := range r.kids {
+		if k.encoding == e && k.clean*8 >= sampleChars*e.bits {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *runs) has(e *encoding, phase int) bool {
@@ -292,8 +306,10 @@ func (k *kid) read(v *view, from, to int) bool {
 		k.start = o.start
 		if isText[b] {
 			k.strange = max(0, k.strange-1)
+			k.clean++
 			continue
 		}
+		k.clean = 0
 		if k.strange += 4; b == 0 { // every other one of UTF-16 is
 			k.strange -= 3
 		}
@@ -338,6 +354,7 @@ func (k *kid) group(v *view, i int) bool {
 	w.dropped = 0
 	k.start = o[3].start
 	k.strange = max(0, k.strange-3)
+	k.clean += 3
 	return true
 }
 

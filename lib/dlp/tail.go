@@ -63,6 +63,9 @@ func (p *pattern) follows(e *engine, win []byte, at int) (length int, cut, ok bo
 // heldTails returns the first byte that may be part of a tail whose mark begins at win[at] or behind it.
 func (e *engine) heldTails(win []byte, at int) int {
 	least := at
+	if at == 0 || !e.rules.inTails[win[at-1]] {
+		return at
+	}
 	for i := range e.rules.tails {
 		t := &e.rules.tails[i]
 		n := t.run(e, win, at)
@@ -72,6 +75,9 @@ func (e *engine) heldTails(win []byte, at int) int {
 			least = min(least, at-n)
 		default: // what is too much may be a path, an escape's end or a frame
 			for from := at - t.max; from < least; from++ {
+				if n > t.max+frame && from > at-n+escapeLen && !t.class['/'] { // amid the run, with no escape before
+					break
+				}
 				if win[from-1] == '/' || !precededBy(win, from, t.class) || n <= t.max+frame && t.framed(win[from-1], t.shortest, t.longest) {
 					least = from
 				}
@@ -96,6 +102,7 @@ func (t *tail) enough() int {
 
 // addTail adds p's tail to those that a mark is looked for behind; it begins with the byte mark.
 func (r *Rules) addTail(p *pattern, mark byte) {
+	r.inTails = *union(&r.inTails, p.behind.class)
 	for i := range r.tails {
 		if t := &r.tails[i]; *t.class == *p.behind.class && t.max == p.behind.max {
 			t.shortest, t.longest = min(t.shortest, p.shortest), max(t.longest, p.longest)

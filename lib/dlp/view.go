@@ -32,6 +32,7 @@ type view struct {
 	engine   engine
 	searched int // bytes of buf that the engine was given
 	ran      int // and runs
+	full     int // bytes of buf from which on it is looked whether all are still needed
 	buf      []byte
 	origins  []origin // of each byte of buf
 
@@ -69,7 +70,7 @@ func (v *view) begin(context []symbol) {
 	}
 	v.runs.drop()
 	v.engine.reset()
-	v.buf, v.origins = v.buf[:0], v.origins[:0]
+	v.buf, v.origins, v.full = v.buf[:0], v.origins[:0], 2*keptAtOnce
 	for _, x := range context {
 		v.append(x)
 	}
@@ -296,8 +297,12 @@ func (v *view) work(eof bool) {
 		f.Encoding = joinNames(chainOf(v.chain, v.encoding, undone), f.Encoding)
 		v.s.queue(f)
 	}
+	v.searched = len(v.buf)
+	if len(v.buf) < v.full {
+		return
+	}
 	// Keep what may be asked for again.
-	if n := e.held(v.buf) - lookBehind; n >= 4096 && n >= len(v.buf)/2 {
+	if n := e.held(v.buf) - lookBehind; n >= len(v.buf)/2 {
 		v.buf = v.buf[:copy(v.buf, v.buf[n:])]
 		v.origins = v.origins[:copy(v.origins, v.origins[n:])]
 		v.ran -= n
@@ -305,7 +310,11 @@ func (v *view) work(eof bool) {
 		e.origins = v.origins
 	}
 	v.searched = len(v.buf)
+	v.full = len(v.buf) + keptAtOnce
 }
+
+// keptAtOnce is how many bytes v collects before it looks what it must keep.
+const keptAtOnce = 4096
 
 // decode gives what has come since it did so last to runs.
 func (v *view) decode() {
