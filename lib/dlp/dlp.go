@@ -9,7 +9,8 @@
 // # How it looks
 //
 // One pass of an Aho-Corasick automaton finds the keywords of all rules ("ghp_", "AKIA", "eyJ"); case is folded there
-// and compared exactly afterwards where a rule asks for it. Only at a keyword does a rule's pattern look further: a
+// and compared exactly afterwards where a rule asks for it. The automaton is asked only where the first bytes of a keyword stand,
+// which a hash table tells for eight places at once. Only at a keyword does a rule's pattern look further: a
 // sequence of byte classes with lengths, without backtracking, and then the structural check of that credential
 // (checksum, decoded header, variety). What fails its check is no finding; entropy alone never is one.
 //
@@ -21,7 +22,7 @@
 //
 // A second pass, the sniffer, looks for places where something may be encoded: escapes (percent, JSON, HTML, invisible
 // and look-alike characters) that may hide a keyword, and runs of base64, base32 or hex that decode to text, at any
-// alignment. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
+// alignment. It reads a block of 32 bytes at once. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
 // and the runs decoded, up to [Options].Depth inside each other, and searched like the stream itself. A run that is random, such as
 // an image, costs a comparison every few characters.
 //

@@ -25,7 +25,9 @@ const (
 )
 
 // The hashes of a text's first three and four bytes, little endian, regardless of ASCII's case. What follows them has no part in it.
-func skimHash3(text uint32) uint32 { return (text | foldBits) * (skimFactor << 8 & (1<<32 - 1)) >> (32 - skimBits) }
+func skimHash3(text uint32) uint32 {
+	return (text | foldBits) * (skimFactor << 8 & (1<<32 - 1)) >> (32 - skimBits)
+}
 func skimHash4(text uint32) uint32 { return (text | foldBits) * skimFactor >> (32 - skimBits) }
 
 const (

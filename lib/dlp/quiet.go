@@ -1,0 +1,54 @@
+package dlp
+
+import "unicode/utf8"
+
+// quietChars are no part of an encoding, of a run or of most keywords. Encoders of JSON write them as \u003c all the same, for HTML, and
+// terminals use the last. Where they are part of a value whose name or begin stands before, the candidate breaks off there, which is a
+// cue as well.
+const quietChars = "<>'\x1b"
+
+// quiet returns those of quietChars that hide nothing with the rules r; nil where it is not known what they look for.
+func (r *Rules) quiet() *class {
+	if len(r.expressions.all) > 0 {
+		return nil
+	}
+	var c class
+	for i := range len(quietChars) {
+		b := quietChars[i]
+		c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+	}
+	return &c
+}
+
+// silences reports whether an escape that goes on with b, from its u on, is of a quiet character, or of an & behind which stands nothing
+// that is a character reference or a name.
+func (s *sniffer) silences(b []byte) (quiet, short bool) {
+	for {
+		c, ok, short := hexDigits(b[1:], 4)
+		switch {
+		case short || !ok:
+			return false, short
+		case c < utf8.RuneSelf && s.quiet[c]:
+			return true, false
+		case c != '&':
+			return false, false
+		}
+		if b = b[5:]; len(b) == 0 {
+			return false, true
+		}
+		if b[0] == ' ' || b[0] == '&' { // as in most code
+			return b[0] == ' ', false
+		}
+		i := 0
+		for i < len(b) && i < 4 && b[i] == '\\' {
+			i++
+		}
+		switch {
+		case i == len(b):
+			return false, true
+		case i == 0 || b[i] != 'u':
+			return false, false
+		}
+		b = b[i:]
+	}
+}

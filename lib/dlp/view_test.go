@@ -1,0 +1,32 @@
+package dlp
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A view that is given much at once takes shorter ways than one that is given a byte at a time. It sees the same.
+func TestViewSeesTheSameInPieces(t *testing.T) {
+	s := builtin(t).NewStream()
+	rng := rand.New(rand.NewPCG(83, 1))
+	parts := []string{`\`, `\\`, `\\\\`, "u", "u0041", "u005c", "u0026", "u0075", "x41", "n", `"`, "/", "a", "0", "41", "%41", "%5C", "%", "&amp;", "&", "#65;", "\u00e9", "\u0430", "\u200b", "\x00", " "}
+	for range few(20_000) {
+		var text []byte
+		for range rng.IntN(24) {
+			text = append(text, parts[rng.IntN(len(parts))]...)
+		}
+		whole, pieces := newView(s), newView(s)
+		whole.begin(nil)
+		pieces.begin(nil)
+		whole.feed(text, 0)
+		for i := range text {
+			pieces.feed(text[i:i+1], int64(i))
+		}
+		whole.finish()
+		pieces.finish()
+		require.Equal(t, string(whole.buf), string(pieces.buf), "%q", text)
+		require.Equal(t, whole.origins, pieces.origins, "%q", text)
+	}
+}
