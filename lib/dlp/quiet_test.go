@@ -24,7 +24,7 @@ func TestQuietEscapesHideNothing(t *testing.T) {
 			"in colour":          "\x1b[31m" + token + "\x1b[0m",
 			"behind a name":      "<datadog_api_key>" + m.text(hexChars, 32) + "</datadog_api_key>",
 			"behind a parameter": "?a=b&token=" + token,
-			"in a password":      "postgres://app:" + m.text(alnumChars, 6) + "&" + m.text(alnumChars, 8) + "@db.internal:5432/x",
+			"in a password":      "postgres://app:" + m.text(alnumChars, 6) + "&7" + m.text(alnumChars, 8) + "&2@db.internal:5432/x",
 			"as entities":        entities + " x",
 			"as entities, twice": "&&" + entities + " x",
 			"a name in entities": "&sig=" + m.text(alnumChars, 43) + "%3D",
