@@ -169,6 +169,9 @@ func (e *engine) judge(win []byte, eof bool) bool {
 	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
 	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
+		if k.rest != nil && e.pos < len(win) && !k.rest[win[e.pos]] && !mayEscape[win[e.pos]] { // most often; nothing of it can be hidden
+			continue
+		}
 		if !e.cand.join.on {
 			switch e.whole(k, win, eof) {
 			case more:

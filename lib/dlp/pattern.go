@@ -105,7 +105,8 @@ const keywordCut = 5
 func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) keyword {
 	q := *p
 	q.steps = nil
-	if len(text) > cut {
+	whole := len(text)
+	if whole > cut {
 		for i := cut; i < len(text); i++ {
 			c := class{}
 			c[text[i]] = true
@@ -128,7 +129,11 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 		q.shortest, q.longest = q.shortest+s.min, q.longest+s.max
 	}
 	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
-	return keyword{text: text, rule: rule, pattern: &q}
+	k := keyword{text: text, rule: rule, pattern: &q}
+	if whole > cut {
+		k.rest = q.steps[0].class
+	}
+	return k
 }
 
 func upper(c byte) byte {

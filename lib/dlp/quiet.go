@@ -33,11 +33,18 @@ func (s *sniffer) silences(b []byte) (quiet, short bool) {
 		case c != '&':
 			return false, false
 		}
-		if b = b[5:]; len(b) == 0 {
-			return false, true
+		b = b[5:]
+		n := 0
+		for n < len(b) && n < maxEscape && (alnum[b[n]] || b[n] == '#') {
+			n++
 		}
-		if b[0] == ' ' || b[0] == '&' { // as in most code
-			return b[0] == ' ', false
+		switch {
+		case n == len(b):
+			return false, true
+		case n < maxEscape && b[n] != ';' && b[n] != '=' && !mayEscape[b[n]]: // as in most code
+			return true, false
+		case n > 0:
+			return false, false
 		}
 		i := 0
 		for i < len(b) && i < 4 && b[i] == '\\' {

@@ -58,6 +58,8 @@ func TestQuietEscapesAreNoCue(t *testing.T) {
 		`if a \u003c b \u0026\u0026 c \u003e d {`:        0,
 		`if a \\u003c b \\u0026\\u0026 c \\u003E d {\\n`: 0,
 		`it\u0027s \u001b[31mred`:                        0,
+		`x = \u0026http.Server{}, \u0026y` + "\n":        0,
+		`\u0026\u0061mp;`:                                2,
 		`\u0026#65;`:                                     1,
 		`\u0026amp;`:                                     1,
 		`\u0026\u0026#65;`:                               2,
