@@ -51,7 +51,7 @@
 // # More rules
 //
 // [ReadRules] reads gitleaks' files. Their regular expressions are matched on blocks of 4 KiB and what begins there, so that with
-// them up to 6 KiB are held.
+// them up to 6 KiB are held. Most must have one of a few words in their match, as their syntax tells, and are run near these alone.
 //
 // # Limits
 //

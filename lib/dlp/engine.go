@@ -21,7 +21,9 @@ type engine struct {
 	brokeAt, tries int    // where candidates broke off last, and how many
 	spent, spentAt int    // bytes read to put candidates together, beyond what is afforded at spentAt
 
-	block int // expressions were matched up to here
+	block   int // expressions were matched up to here
+	lowered []byte
+	wanted  []bool
 
 	loose, exact hunt // for known values
 	phrase       phrase
@@ -159,7 +161,7 @@ func (e *engine) slide(n int) {
 }
 
 func (e *engine) reset() {
-	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report,
+	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report, lowered: e.lowered[:0], wanted: e.wanted,
 		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
 }
 

@@ -102,7 +102,7 @@ func (r *ruleReader) rule(key string, f fileRule, global []allowance) Rule {
 	}
 	r.taken[f.ID] = true
 	x := &expression{group: f.SecretGroup, entropy: f.Entropy}
-	x.re = r.regex(at("regex"), f.Regex)
+	x.re, x.narrow = r.regex(at("regex"), f.Regex), narrow(f.Regex)
 	if f.Regex == "" && f.Path == "" {
 		r.complain(key, "the rule has no regex")
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
+	"unicode/utf8"
 )
 
 // A regular expression has no fixed begin, as a pattern has in its keyword, and can be of any length. It is therefore
@@ -22,9 +24,10 @@ const (
 // expression is a rule in the notation of a file.
 type expression struct {
 	re       *regexp.Regexp
-	keywords []string // in lower case; one of them must be in the block or its reach. None: always matched
-	group    int      // of re that is the secret; 0: the first that is not empty, or all
-	entropy  float64  // in bits a character, that the secret must exceed; 0: any
+	narrow   *narrowing // nil: it can match anywhere
+	keywords []string   // in lower case; one of them must be in the block or its reach. None: always matched
+	group    int        // of re that is the secret; 0: the first that is not empty, or all
+	entropy  float64    // in bits a character, that the secret must exceed; 0: any
 	allow    func(line, match, secret []byte) bool
 }
 
@@ -33,7 +36,6 @@ type expressions struct {
 	all   []expression
 	rules []int // index in Rules.names
 	auto  automaton
-	any   bool // some have no keywords
 }
 
 // compile builds the automaton of the keywords. Where they are too many, it knows less of each; what it passes is compared.
@@ -41,7 +43,6 @@ func (x *expressions) compile() error {
 	for cut := keywordCut; ; cut-- {
 		var keywords []keyword
 		for i, e := range x.all {
-			x.any = x.any || len(e.keywords) == 0
 			for _, k := range e.keywords {
 				keywords = append(keywords, keyword{text: k[:min(len(k), cut)], rule: i})
 			}
@@ -57,47 +58,40 @@ func (x *expressions) compile() error {
 	}
 }
 
-// wanted returns the expressions that may match in region; nil is none.
-func (x *expressions) wanted(region []byte) []bool {
-	var wanted []bool
-	want := func(i int) {
-		if wanted == nil {
-			wanted = make([]bool, len(x.all))
+// wanted tells which of the expressions may match in region: it sets wanted, which has one for each, and reports whether there are any.
+// lowered is region with ASCII's letters in lower case.
+func (x *expressions) wanted(region, lowered []byte, wanted []bool) bool {
+	clear(wanted)
+	some := false
+	for i := range x.all {
+		if len(x.all[i].keywords) == 0 {
+			wanted[i], some = true, true
 		}
-		wanted[i] = true
 	}
-	if x.any {
-		for i := range x.all {
-			if len(x.all[i].keywords) == 0 {
-				want(i)
+	if len(x.auto.next) == 0 {
+		return some
+	}
+	for pos, state, found := 0, uint32(0), true; found; {
+		if pos, state, found = x.auto.seek(region, pos, state); found {
+			for _, k := range x.auto.hits[state/x.auto.width] {
+				wanted[k.rule], some = true, true
 			}
 		}
 	}
-	a, state := &x.auto, uint32(0)
-	if len(a.next) == 0 {
-		return wanted
+	if !some {
+		return false
 	}
-	for _, c := range region {
-		state = uint32(a.next[state+uint32(a.column[c])])
-		if state >= a.accepts {
-			for _, k := range a.hits[state/a.width] {
-				want(k.rule)
-			}
-		}
+	if bytes.IndexFunc(region, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		lowered = bytes.ToLower(region) // others have lower case, too
 	}
-	if wanted == nil {
-		return nil
-	}
-	lower := bytes.ToLower(region)
+	some = false
 	for i, w := range wanted {
 		if w && len(x.all[i].keywords) > 0 {
-			wanted[i] = false
-			for _, k := range x.all[i].keywords {
-				wanted[i] = wanted[i] || bytes.Contains(lower, []byte(k))
-			}
+			wanted[i] = slices.ContainsFunc(x.all[i].keywords, func(k string) bool { return bytes.Contains(lowered, []byte(k)) })
 		}
+		some = some || wanted[i]
 	}
-	return wanted
+	return some
 }
 
 // blocks matches the expressions on the blocks of win that are complete.
@@ -114,9 +108,18 @@ func (e *engine) blocks(win []byte, eof bool) {
 			end = reach - (reach-e.block)*blockReach/(blockSize+blockReach)
 		}
 		region := win[from:reach]
-		for i, wanted := range x.wanted(region) {
-			if wanted {
-				e.express(&x.all[i], e.rules.names[x.rules[i]], region, from, end)
+		e.lowered = e.lowered[:0]
+		for _, c := range region {
+			e.lowered = append(e.lowered, fold(c))
+		}
+		if len(e.wanted) != len(x.all) {
+			e.wanted = make([]bool, len(x.all))
+		}
+		if x.wanted(region, e.lowered, e.wanted) {
+			for i, wanted := range e.wanted {
+				if wanted {
+					e.express(&x.all[i], e.rules.names[x.rules[i]], region, from, end)
+				}
 			}
 		}
 		e.block = end
@@ -135,7 +138,7 @@ func (e *engine) reach(size int) int {
 
 // express appends what x finds in region, which is at from of the window, and begins in the block that ends at end.
 func (e *engine) express(x *expression, name string, region []byte, from, end int) {
-	for _, m := range x.re.FindAllSubmatchIndex(region, -1) {
+	for _, m := range x.narrow.matches(x.re, region, e.lowered) {
 		if at := from + m[0]; at < e.block || at >= end {
 			continue
 		}
