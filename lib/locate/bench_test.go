@@ -54,6 +54,7 @@ func BenchmarkLocate(b *testing.B) {
 		{"members", "application/json", manifold(`{"id":12345,"name":"some","tags":["a","bc","def"],"at":{"x":1.25,"y":-7}},`, size)},
 		{"numbers", "application/json", append([]byte("["), manifold("0.0123,-0.456,", size)...)},
 		{"brackets", "application/json", manifold("[[{}],[]],", size)},
+		{"json-in-json", "application/json", append([]byte(`["`), manifold(`{\"id\":12345,\"name\":\"some\",\"tags\":[\"a\",\"def\"]}`, size)...)},
 		{"quotes", "application/json", append([]byte(`["`), manifold(`\"`, size)...)},
 		{"backslashes", "application/json", append([]byte(`["`), manifold(`\\`, size)...)},
 		{"form", "application/x-www-form-urlencoded", manifold("name=value+of+it&other=1&", size)},

@@ -30,7 +30,7 @@ type jsonPath struct {
 	objects  [mostFrames]bool // which of them are objects
 	object   bool             // the innermost is
 	levels   [deepest]level   // the outermost of them
-	names    []byte           // of the levels, without their quotes
+	names    []byte           // of the levels, without their quotes: mostName bytes for each
 	texts    int              // that have begun
 	wantName bool             // the next string is one
 
@@ -50,9 +50,10 @@ const (
 
 // level is an open array or object.
 type level struct {
-	index int // of the element, in an array
-	start int // of the name in names
-	name  nameState
+	index    int // of the element, in an array
+	name     nameState
+	length   int // of the name in names
+	from, to int // of the name in the piece, while it is there
 }
 
 // nameState is what is known of the name of an object's member.
@@ -60,13 +61,13 @@ type nameState uint8
 
 const (
 	noName   nameState = iota // none has come yet
+	newName                   // it is in the piece that is taken
 	hasName                   // it is in names
 	longName                  // it is longer than mostName
 )
 
 func (j *jsonPath) reset() {
-	names := j.names[:0]
-	*j = jsonPath{names: names}
+	*j = jsonPath{names: j.names}
 }
 
 // plainJSON are the bytes between strings that change nothing.
@@ -83,25 +84,25 @@ func (j *jsonPath) walk(p []byte) {
 	if j.inString {
 		i = j.goOn(p)
 	}
-	for j.end == goesOn {
-		for i < len(p) && plainJSON[p[i]] {
-			i++
-		}
-		if i >= len(p) {
-			return
-		}
+	for i < len(p) && j.end == goesOn {
 		c := p[i]
 		i++
+		if plainJSON[c] {
+			continue
+		}
 		switch c {
 		case '"':
-			end, escaped := stringEnd(p, i, false)
-			if end == len(p) {
-				j.breakOff(p[i:], escaped)
-				return
+			end, escaped := quote(p, i), false // mostly it is the first
+			if end == len(p) || p[end-1] == '\\' {
+				end, escaped = stringEnd(p, i, false)
 			}
 			if j.wantName {
+				j.setName(i, end)
+			}
+			if end < len(p) {
 				j.wantName = false
-				j.setName(p[i:end])
+			} else { // it goes on in the next piece
+				j.inString, j.escaped, j.inName = true, escaped, j.wantName
 			}
 			i = end + 1
 		case ',':
@@ -115,22 +116,15 @@ func (j *jsonPath) walk(p []byte) {
 			j.pop(c == '}')
 		}
 	}
-}
-
-// breakOff takes the begin of a string that goes on in the next piece.
-func (j *jsonPath) breakOff(p []byte, escaped bool) {
-	j.inString, j.escaped, j.inName = true, escaped, j.wantName
-	if j.inName {
-		j.setName(p)
-	}
+	j.keepNames(p)
 }
 
 // goOn takes the bytes of p that belong to the string that broke off, and
 // returns the index behind it.
 func (j *jsonPath) goOn(p []byte) int {
 	end, escaped := stringEnd(p, 0, j.escaped)
-	if j.inName {
-		j.addName(p[:end])
+	if top := j.depth - 1; j.inName && top < deepest {
+		j.addName(top, p[:end])
 	}
 	if end == len(p) {
 		j.escaped = escaped
@@ -207,7 +201,7 @@ func (j *jsonPath) push(object bool) {
 	}
 	if j.depth < deepest {
 		l := &j.levels[j.depth]
-		l.index, l.start, l.name = 0, len(j.names), noName
+		l.index, l.name = 0, noName
 	}
 	j.objects[j.depth] = object
 	j.depth++
@@ -220,32 +214,40 @@ func (j *jsonPath) pop(object bool) {
 		return
 	}
 	j.depth--
-	if j.depth < deepest {
-		j.names = j.names[:j.levels[j.depth].start]
-	}
 	j.object = j.depth > 0 && j.isObject(j.depth-1)
 	j.wantName = false
 }
 
-// setName begins the name of another member, in the place of the one before.
-func (j *jsonPath) setName(p []byte) {
+// setName says that the name of another member stands at [from, to) of the
+// piece, or begins there.
+func (j *jsonPath) setName(from, to int) {
 	if top := j.depth - 1; uint(top) < deepest {
 		l := &j.levels[top]
-		j.names, l.name = j.names[:l.start], hasName
-		j.addName(p)
+		l.name, l.from, l.to = newName, from, to
 	}
 }
 
-// addName takes more bytes of the name.
-func (j *jsonPath) addName(p []byte) {
-	if top := j.depth - 1; uint(top) < deepest {
-		l := &j.levels[top]
-		if l.name == longName || len(j.names)-l.start+len(p) > mostName {
-			j.names, l.name = j.names[:l.start], longName
-			return
+// keepNames keeps the names in p that are still of the way to what follows it.
+func (j *jsonPath) keepNames(p []byte) {
+	for i := range min(j.depth, deepest) {
+		if l := &j.levels[i]; l.name == newName {
+			l.name, l.length = hasName, 0
+			j.addName(i, p[l.from:l.to])
 		}
-		j.names = append(j.names, p...)
 	}
+}
+
+// addName takes more bytes of a level's name.
+func (j *jsonPath) addName(i int, p []byte) {
+	l := &j.levels[i]
+	if need := (i + 1) * mostName; need > len(j.names) {
+		j.names = append(j.names, make([]byte, need-len(j.names))...)
+	}
+	if l.name == longName || l.length+len(p) > mostName {
+		l.name = longName
+		return
+	}
+	l.length += copy(j.names[i*mostName+l.length:], p)
 }
 
 // where says where next stands, the bytes that follow what was taken.
@@ -277,18 +279,13 @@ func (j *jsonPath) path(hides Hides) string {
 			b.WriteString("[" + strconv.Itoa(l.index) + "]")
 			continue
 		}
-		innermost := i == j.depth-1
-		if l.name == noName || innermost && j.inName {
+		if l.name == noName || j.inName && i == j.depth-1 {
 			break
 		}
 		if b.Len() > 0 {
 			b.WriteByte('.')
 		}
-		end := len(j.names)
-		if !innermost && i+1 < deepest {
-			end = j.levels[i+1].start
-		}
-		b.WriteString(memberName(l, j.names[l.start:end], hides))
+		b.WriteString(memberName(l, j.names[i*mostName:][:l.length], hides))
 	}
 	what := "json"
 	if j.texts > 1 {

@@ -68,6 +68,7 @@ var bodies = []struct{ contentType, body, want string }{
 	{"application/json", `{"a` + "\n" + `":"SECRET-VALUE"}`, "body json path …"}, // no string of JSON
 	{"application/json", `{"` + strings.Repeat("n", mostName) + `":"SECRET-VALUE"}`, "body json path " + strings.Repeat("n", 40) + "…"},
 	{"application/json", `{"` + strings.Repeat("n", mostName+1) + `":{"b":"SECRET-VALUE"}}`, "body json path ….b"},
+	{"application/json", `{"a":[[{"` + strings.Repeat("n", mostName+1) + `":["SECRET-VALUE"`, "body json path a[0][0].…[0]"},
 	{"application/json", `{"a":` + strings.Repeat("[", 31) + `{"b":"SECRET-VALUE"`, "body json path a" + strings.Repeat("[0]", 31) + "…"},
 	{"application/json", strings.Repeat(`{"a":`, 40) + "{}" + strings.Repeat("}", 39) + `,"b":"SECRET-VALUE"`, "body json path b"},
 	{"application/json", strings.Repeat("[", 1000) + `"SECRET-VALUE"`, "body json path " + strings.Repeat("[0]", 32) + "…"},
