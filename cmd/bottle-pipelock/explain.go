@@ -12,10 +12,6 @@ import (
 	"bottle/lib/locate"
 )
 
-// mostLocated is how much of the input is kept to say where in it something
-// stands.
-const mostLocated = 16 << 20
-
 // explainer knows what the allowlist silences, says why something is taken for
 // a secret, and what would silence it. A nil one does nothing.
 type explainer struct {
@@ -24,21 +20,25 @@ type explainer struct {
 	rules *dlp.Rules
 	list  *allowlist.List
 	fresh bool // its key is not in any file yet
-	text  []byte
+	where *locate.Stream
 }
 
-// take keeps the beginning of the input.
+// take follows the input.
 func (e *explainer) take(p []byte) {
 	if e != nil {
-		e.text = append(e.text, p[:min(len(p), mostLocated-len(e.text))]...)
+		e.where.Feed(p)
+	}
+}
+
+// settle says that nothing is found any more that begins before offset n.
+func (e *explainer) settle(n int64) {
+	if e != nil {
+		e.where.Settle(n)
 	}
 }
 
 func (e *explainer) location(f dlp.Finding) string {
-	if f.Start >= int64(len(e.text)) {
-		return "body"
-	}
-	return locate.Text(e.text, locate.Range{Start: f.Start, End: f.End}, func(name []byte) bool { return e.rules.Scan(name) != nil })
+	return e.where.At(locate.Range{Start: f.Start, End: f.End}, func(name []byte) bool { return e.rules.Scan(name) != nil })
 }
 
 // allows reports whether the allowlist silences a finding.

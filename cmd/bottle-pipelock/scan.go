@@ -12,6 +12,7 @@ import (
 	"bottle/lib/allowlist"
 	"bottle/lib/dlp"
 	"bottle/lib/filter"
+	"bottle/lib/locate"
 	"bottle/lib/stage"
 	"bottle/lib/tomlfile"
 )
@@ -112,7 +113,7 @@ func scanSettings(c *cli.Context) (*dlp.Rules, *explainer, error) {
 	var explain *explainer
 	var o dlp.Options
 	if words := c.Bool("explain"); words || allow != "" {
-		explain = &explainer{words: words, about: about, list: allowlist.New(), fresh: true}
+		explain = &explainer{words: words, about: about, list: allowlist.New(), fresh: true, where: locate.NewText()}
 		if allow != "" {
 			list, err := allowlist.Read(allow)
 			if err != nil {
@@ -161,6 +162,7 @@ func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress, explain *expl
 		if werr := print(found); werr != nil {
 			return n, werr
 		}
+		explain.settle(stream.Settled())
 		p.add(got)
 		if err == io.EOF {
 			return n, print(stream.Finish())

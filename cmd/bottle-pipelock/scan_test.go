@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,8 +17,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"bottle/lib/allowlist"
+	"bottle/lib/authority"
 	"bottle/lib/dlp"
+	"bottle/lib/filter"
+	"bottle/lib/forward"
+	"bottle/lib/locate"
 	"bottle/lib/stage"
+	"bottle/lib/tomlfile"
 )
 
 func TestScanScripts(t *testing.T) {
@@ -92,13 +100,18 @@ func inside(ts *testscript.TestScript, _ bool, args []string) {
 
 // keepAllowlist FILE writes what the last command printed as entries.
 func keepAllowlist(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(entries(ts.ReadFile("stdout"))), 0o600))
+}
+
+// entries are the lines for an allowlist in what scan said.
+func entries(said string) string {
 	var b strings.Builder
-	for line := range strings.Lines(ts.ReadFile("stdout")) {
+	for line := range strings.Lines(said) {
 		if strings.Contains(line, " = ") || strings.HasPrefix(line, "[[") {
 			b.WriteString(line)
 		}
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+	return b.String()
 }
 
 // hides checks that the credential is in neither stream.
@@ -111,7 +124,11 @@ func hides(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // endless is a pipe that never holds more than a block.
-type endless struct{ left int64 }
+type endless struct {
+	text string // again and again
+	at   int
+	left int64
+}
 
 func (e *endless) Read(p []byte) (int, error) {
 	if e.left <= 0 {
@@ -119,7 +136,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	n := int(min(int64(len(p)), e.left))
 	for i := range n {
-		p[i] = "harmless words, and no end of them.\n"[i%36]
+		p[i] = e.text[e.at]
+		e.at = (e.at + 1) % len(e.text)
 	}
 	e.left -= int64(n)
 	return n, nil
@@ -128,15 +146,63 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestScanTakesConstantMemory(t *testing.T) {
 	rules, err := dlp.Compile(dlp.Builtin(), dlp.Options{})
 	require.NoError(t, err)
-	allocated := func(size int64) float64 {
-		return testing.AllocsPerRun(1, func() {
-			n, err := scan(rules, &endless{size}, io.Discard, newProgress(io.Discard, 0), nil)
-			require.NoError(t, err)
-			require.Zero(t, n)
-		})
+	for _, explained := range []bool{false, true} {
+		allocated := func(size int64) float64 {
+			return testing.AllocsPerRun(1, func() {
+				var e *explainer
+				if explained {
+					e = &explainer{words: true, rules: rules, list: allowlist.New(), where: locate.NewText()}
+				}
+				n, err := scan(rules, &endless{`{"a":["harmless words"]}, `, 0, size}, io.Discard, newProgress(io.Discard, 0), e)
+				require.NoError(t, err)
+				require.Zero(t, n)
+				if explained {
+					require.Regexp(t, "^body json text [0-9]{5,}", e.location(dlp.Finding{Start: size, End: size}))
+				}
+			})
+		}
+		small := allocated(1 << 20)
+		require.LessOrEqual(t, allocated(16<<20), small+10)
 	}
-	small := allocated(1 << 20)
-	require.LessOrEqual(t, allocated(64<<20), small+10)
+}
+
+// What scan prints for a request in a file silences the live filter there, also
+// where the request is so long that its body flows; and nowhere else.
+func TestWhatScanPrintsHoldsLive(t *testing.T) {
+	dir := t.TempDir()
+	filler := strings.Repeat(`{"role":"user","content":["harmless words, and more",{"n":[1,2,3]}]},`, 50_000)
+	body := `{"model":"m","messages":[` + filler + `{"role":"tool","content":["","see ` + token() + `"]}]}`
+	require.Greater(t, len(body), 3<<20)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "request.json"), []byte(body), 0o600))
+	var said, complaints strings.Builder
+	oneApp.Lock()
+	code := stage.Run(t.Context(), app(), []string{"bottle-pipelock", "scan", "--explain", filepath.Join(dir, "request.json")}, strings.NewReader(""), &said, &complaints)
+	oneApp.Unlock()
+	require.Equal(t, 3, code, complaints.String())
+	require.Contains(t, said.String(), "body json path messages[50000].content[1]\n")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "allow.toml"), []byte(entries(said.String())), 0o600))
+
+	live := func(allowlist, body string) error {
+		path := filepath.Join(dir, "pipelock.toml")
+		require.NoError(t, os.WriteFile(path, []byte("allow = [\"origin.test\"]\n[dlp]\n"+allowlist), 0o600))
+		var config filter.Config
+		file, err := tomlfile.Read(path, &config)
+		require.NoError(t, err)
+		f, err := config.Filter(file)
+		require.NoError(t, err)
+		a, err := authority.ParseDefault("origin.test", 443)
+		require.NoError(t, err)
+		req := httptest.NewRequest("POST", "https://origin.test/", strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+		req = forward.WithExchange(req, &forward.Exchange{Destination: a})
+		require.NoError(t, f.Policy().Judge.ModifyRequest(req), "it is judged while it flows")
+		_, err = io.Copy(io.Discard, req.Body)
+		return err
+	}
+	const use = "allowlist = \"allow.toml\"\n"
+	require.ErrorContains(t, live("", body), "gitlab-personal-token in body json path messages[50000].content[1] (")
+	require.NoError(t, live(use, body))
+	require.ErrorContains(t, live(use, strings.Replace(body, `"tool","content"`, `"tool","note"`, 1)), "in body json path messages[50000].note[1] (")
 }
 
 type broken struct{}

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,8 +38,12 @@ func TestAllowlistSilencesAFalseAlarm(t *testing.T) {
 			passes(`{"messages":[1,2,{"content":"see ` + example + `"}]}`)
 			passes(`{"messages":[1,2,{"content":"see \u0067` + example[1:] + `"}]}`) // the value counts, not how it is written
 			passes("", "X-Note", example)
+			flows := `{"messages":[{"content":"` + example + `"}]}`
+			res, answer := w.do(c, request(t, "POST", "https://provider.test/", unsized(strings.NewReader(flows))))
+			require.Equal(t, 200, res.StatusCode, answer)
+			require.Equal(t, flows, answer)
 			coded := encode(t, `{"messages":[{"content":"`+example+`"}]}`, "zstd")
-			res, answer := w.do(c, request(t, "POST", "https://provider.test/", bytes.NewReader(coded), "Content-Encoding", "zstd"))
+			res, answer = w.do(c, request(t, "POST", "https://provider.test/", bytes.NewReader(coded), "Content-Encoding", "zstd"))
 			require.Equal(t, 200, res.StatusCode, answer)
 			require.Equal(t, string(coded), answer)
 			if action != "block" {
@@ -54,8 +59,8 @@ func TestAllowlistSilencesAFalseAlarm(t *testing.T) {
 			refused("provider.test", `{"messages":[1,2,{"content":"`+example+" "+token("beside it")+`"}]}`)
 			refused("provider.test", token("another rule"))
 			refused("origin.test", "", "X-Note", example)
-			// Of what flows, the place is not known so exactly.
-			w.refused(c, request(t, "POST", "https://origin.test/", unsized(strings.NewReader(`{"messages":[{"content":"`+example+`"}]}`))), 403, refusal.SecretInRequest)
+			e := w.refused(c, request(t, "POST", "https://origin.test/", unsized(strings.NewReader(`{"messages":[{"role":"`+example+`"}]}`))), 403, refusal.SecretInRequest)
+			require.Equal(t, "body json path messages[0].role", e.Location)
 			w.works()
 		})
 	}
@@ -79,13 +84,47 @@ func TestAllowlistOfAWebSocket(t *testing.T) {
 	require.Equal(t, "WebSocket message json path b", e.Location)
 }
 
+// An entry holds for all that a body has of the value.
+func TestAllowlistOfAnExampleThatIsRepeated(t *testing.T) {
+	example, list := token("an example in a manual"), allowlist.New()
+	dir := folder(t, map[string]string{"allow.toml": list.KeyLine() + allowlist.Entry(gitlab, "body json path log[*]", list.Digest([]byte(example)))})
+	w := newWorldIn(t, dir, allowed+"[dlp]\nallowlist = \"allow.toml\"\n", nil)
+	body := `{"log":["` + strings.Repeat(example+`","`, 500) + `"]}`
+	for _, r := range []io.Reader{strings.NewReader(body), unsized(strings.NewReader(body))} {
+		res, answer := w.do(w.client(true), request(t, "POST", "https://origin.test/", r))
+		require.Equal(t, 200, res.StatusCode, answer)
+		require.Equal(t, body, answer)
+	}
+}
+
+// A connection may have many messages, and an entry holds in all of them.
+func TestAllowlistOfALongConversation(t *testing.T) {
+	example, list := token("an example in a manual"), allowlist.New()
+	dir := folder(t, map[string]string{"allow.toml": list.KeyLine() + allowlist.Entry(gitlab, "WebSocket message json path a", list.Digest([]byte(example)))})
+	var w *world
+	w = newWorldIn(t, dir, allowed+"[dlp]\nallowlist = \"allow.toml\"\n", func(rw http.ResponseWriter, req *http.Request) { w.messages(rw, req) })
+	c := w.dialWebSocket("wss://origin.test/")
+	for i := range 1100 {
+		require.NoError(t, c.Write(t.Context(), websocket.MessageText, []byte(`{"a":"`+example+`"}`)))
+		_, b, err := c.Read(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, `{"a":"`+example+`"}`, string(b), "message %d", i)
+	}
+}
+
+// An entry for the body, which is what refusals of such bodies once said,
+// holds wherever in the body the value stands; one for a path holds there alone.
 func TestAllowlistOfAFlow(t *testing.T) {
 	example, list := token("an example in a manual"), allowlist.New()
 	dir := folder(t, map[string]string{"allow.toml": list.KeyLine() + allowlist.Entry(gitlab, "body", list.Digest([]byte(example)))})
 	w := newWorldIn(t, dir, allowed+"[dlp]\nallowlist = \"allow.toml\"\n", nil)
 	c := w.client(true)
+	inJSON := `{"a":[{"b":"` + filler + example + `"}]}`
+	res, answer := w.do(c, request(t, "POST", "https://origin.test/", unsized(strings.NewReader(inJSON))))
+	require.Equal(t, 200, res.StatusCode)
+	require.Equal(t, inJSON, answer)
 	text := filler + example + " " + filler
-	res, answer := w.do(c, request(t, "POST", "https://origin.test/", unsized(strings.NewReader(text))))
+	res, answer = w.do(c, request(t, "POST", "https://origin.test/", unsized(strings.NewReader(text))))
 	require.Equal(t, 200, res.StatusCode)
 	require.Equal(t, text, answer)
 	other := w.secret("behind an allowed one")

@@ -15,6 +15,7 @@ import (
 	"bottle/lib/decode"
 	"bottle/lib/dlp"
 	"bottle/lib/forward"
+	"bottle/lib/locate"
 	"bottle/lib/redact"
 	"bottle/lib/refusal"
 	"bottle/lib/wsframe"
@@ -35,7 +36,8 @@ func (r *ruling) scanBody() error {
 		return r.judgeWhole("", whole)
 	}
 	p := place{where: "body", location: "body", part: body, flowing: true, offsets: true}
-	req.Body = &flowingBody{src: req.Body, r: r, flow: newFlow(r, p, r.bodyRules())}
+	where := locate.NewBody(req.Header.Get("Content-Type"))
+	req.Body = &flowingBody{src: req.Body, r: r, flow: newFlow(r, p, r.bodyRules(), where)}
 	return nil
 }
 
@@ -114,16 +116,17 @@ func (r *ruling) judgeCoded(coding string, sent []byte, claim *claim) ([]byte, e
 	rules := r.bodyRules()
 	asSent := place{where: "body", location: "body", part: body, offsets: true, coded: true}
 	p := place{where: "body", location: "body", part: body, offsets: true}
-	p.coding, p.locate = codingName(coding), r.locateDecoded(coding, sent, claim)
+	p.coding = codingName(coding)
 	// As sent, too: a header of gzip or a skippable frame of zstd carries bytes
 	// that no decoder shows, and that encoding again leaves out.
 	besides := rules.Scan(sent)
-	if r.action == doBlock {
+	size, found, err := r.scanDecoded(rules, coding, sent, p)
+	// Of what some codings leave readable, the place is known in the decoded text.
+	if r.action == doBlock && !isFinding(err) {
 		if _, err := r.filter.judgeFindings(r, besides, asSent); err != nil {
 			return nil, err
 		}
 	}
-	size, found, err := r.scanDecoded(rules, coding, sent, p)
 	asIs := err != nil && r.passesUndecoded(err)
 	if err != nil && !(asIs && (r.action != doRedact || !found)) {
 		return nil, err
@@ -266,7 +269,9 @@ func (r *ruling) scanDecoded(rules scanner, coding string, sent []byte, p place)
 		return 0, false, undecodable(coding, err)
 	}
 	defer body.Close()
-	p.tally = newTally(r)
+	again := decodedAgain{r: r, coding: coding, sent: sent}
+	defer again.close()
+	p.locate, p.tally = again.at, newTally(r)
 	defer func() {
 		if err == nil || malformed(err) {
 			p.tally.flush()
@@ -294,6 +299,7 @@ func (r *ruling) scanDecoded(rules scanner, coding string, sent []byte, p place)
 		if err := judge(fs); err != nil {
 			return 0, false, err
 		}
+		again.settled = stream.Settled()
 		if err == io.EOF {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"bottle/lib/dlp"
+	"bottle/lib/locate"
 	"bottle/lib/redact"
 	"bottle/lib/wsframe"
 )
@@ -15,6 +16,7 @@ type flow struct {
 	p      place
 	rules  scanner
 	stream stream
+	where  *locate.Stream // follows the same bytes
 
 	window []byte // not yet decided; only kept to replace in it
 	base   int64  // offset of window
@@ -27,14 +29,17 @@ type flow struct {
 	changed bool // something was replaced
 }
 
-func newFlow(r *ruling, p place, rules scanner) *flow {
+// newFlow returns a flow of what stands at p, in which where locates.
+func newFlow(r *ruling, p place, rules scanner, where *locate.Stream) *flow {
 	p.tally = newTally(r)
-	return &flow{r: r, p: p, rules: rules, stream: rules.stream()}
+	p.locate = func(at locate.Range) string { return where.At(at, r.hides) }
+	return &flow{r: r, p: p, rules: rules, stream: rules.stream(), where: where}
 }
 
 // reset makes w ready for another stream of the same kind.
 func (w *flow) reset() {
 	w.stream.Reset()
+	w.where.Reset()
 	w.window, w.base, w.read = w.window[:0], 0, 0
 	w.tail, w.patches = nil, nil
 }
@@ -45,6 +50,7 @@ func (w *flow) reset() {
 func (w *flow) scan(p []byte) (clean int64, patches []wsframe.Patch, err error) {
 	w.patches = w.patches[:0]
 	clean, fs := w.stream.Scan(p)
+	w.where.Feed(p)
 	if w.r.action != doBlock || w.r.filter.allowed != nil {
 		clean = w.stream.Settled()
 	}
@@ -52,7 +58,9 @@ func (w *flow) scan(p []byte) (clean int64, patches []wsframe.Patch, err error) 
 	if w.r.action == doRedact {
 		w.window = append(w.window, p...)
 	}
-	return w.rule(fs, clean)
+	clean, patches, err = w.rule(fs, clean)
+	w.where.Settle(w.stream.Settled()) // what is found from now on begins behind that
+	return clean, patches, err
 }
 
 // finish says that the stream has ended.

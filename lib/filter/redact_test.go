@@ -407,7 +407,7 @@ func TestFlowingBodyIsRedactedAsItFlows(t *testing.T) {
 					require.True(t, bytes.HasSuffix(b, []byte(tail[len(disguise(s)):])))
 					r := w.records(1, isMatch)[0]
 					require.Equal(t, "redact", r.Action)
-					require.Equal(t, "body", r.Location)
+					require.Equal(t, "body json path b", r.Location)
 				})
 			}
 		}

@@ -76,6 +76,12 @@ func (f *Filter) judgeFindings(r *ruling, fs []dlp.Finding, p place) ([]dlp.Find
 	return fs, nil
 }
 
+// isFinding reports whether err refuses a finding.
+func isFinding(err error) bool {
+	e, ok := errors.AsType[*refusal.Refusal](err)
+	return ok && e.Rule != ""
+}
+
 // cannot refuses a finding that was to be replaced.
 func (r *ruling) cannot(f dlp.Finding, p place) *refusal.Refusal {
 	e := r.found(f, p)

@@ -2,11 +2,9 @@ package filter
 
 import (
 	"bytes"
-	"io"
 	"mime"
 	"slices"
 	"strings"
-	"sync"
 
 	"bottle/lib/decode"
 	"bottle/lib/dlp"
@@ -16,8 +14,8 @@ import (
 )
 
 // mostLocated bounds how many findings of one request are located exactly:
-// each costs a walk through what it stands in.
-const mostLocated = 100
+// each costs a look at the names that lead to it.
+const mostLocated = 1000
 
 // at says where f stands: as exactly as the place can tell.
 func (r *ruling) at(f dlp.Finding, p place) string {
@@ -30,9 +28,12 @@ func (r *ruling) at(f dlp.Finding, p place) string {
 
 // bodyPlace is the place of a body at hand, not encoded.
 func (r *ruling) bodyPlace(text []byte) place {
-	kind := r.req.Header.Get("Content-Type")
+	var where *locate.Whole // nil before it is asked
 	return place{where: "body", location: "body", part: body, offsets: true, locate: func(at locate.Range) string {
-		return locate.Body(kind, text, at, r.hides)
+		if where == nil {
+			where = locate.NewWhole(r.req.Header.Get("Content-Type"), text)
+		}
+		return where.At(at, r.hides)
 	}}
 }
 
@@ -50,33 +51,6 @@ func (r *ruling) scanQuoted(text []byte) error {
 	p.coding, p.fixed, p.offsets = "quoted-printable", true, false
 	_, err = r.filter.judgeFindings(r, r.rules.all.Scan(plain), p)
 	return err
-}
-
-// mostDecodedAgain is how much of a compressed body is decoded once more to say
-// where in it something stands.
-const mostDecodedAgain = 4 << 20
-
-// locateDecoded is the locate of a place in what sent decodes to. It decodes it
-// again when it is asked first: while it was scanned, nothing was kept.
-func (r *ruling) locateDecoded(coding string, sent []byte, claim *claim) func(locate.Range) string {
-	text := sync.OnceValue(func() []byte {
-		if !claim.grow(r.req.Context(), int64(len(sent))+mostDecodedAgain) {
-			return nil
-		}
-		body, err := decode.Body(coding, bytes.NewReader(sent), r.filter.decodeLimits())
-		if err != nil {
-			return nil
-		}
-		defer body.Close()
-		text, _ := io.ReadAll(io.LimitReader(body, mostDecodedAgain)) // as far as it can be read
-		return text
-	})
-	return func(at locate.Range) string {
-		if at.Start >= mostDecodedAgain {
-			return "body"
-		}
-		return r.bodyPlace(text()).locate(at)
-	}
 }
 
 // hides reports whether a name that is to be shown holds a secret.

@@ -79,39 +79,19 @@ type messages struct {
 	r       *ruling
 	flow    *flow
 	patches []wsframe.Patch
-	text    []byte // of the running message, while it is short enough
-	whole   bool   // text is all that has come of it
 }
-
-// mostMessage is the longest message in which something is located: what
-// clients send in one turn, and somewhat more.
-const mostMessage = 256 << 10
 
 func newMessages(r *ruling) *messages {
-	m := &messages{r: r}
-	m.flow = newFlow(r, place{where: "body", location: "WebSocket message", part: message, offsets: true, locate: m.locate}, asText{r.rules.all})
-	return m
-}
-
-func (m *messages) locate(at locate.Range) string {
-	if !m.whole {
-		return "WebSocket message"
-	}
-	return locate.Message(m.text, at, m.r.hides)
+	p := place{where: "body", location: "WebSocket message", part: message, offsets: true}
+	return &messages{r: r, flow: newFlow(r, p, asText{r.rules.all}, locate.NewMessage())}
 }
 
 func (m *messages) Start(wsframe.Opcode) {
 	m.flow.reset()
-	if cap(m.text) > small {
-		m.text = nil
-	}
-	m.text, m.whole = m.text[:0], true
+	m.r.located = 0 // a connection has no end
 }
 
 func (m *messages) Write(p []byte) (clean int64, err error) {
-	if m.whole = m.whole && len(m.text)+len(p) <= mostMessage; m.whole {
-		m.text = append(m.text, p...)
-	}
 	clean, m.patches, err = m.flow.scan(p)
 	return clean, err
 }

@@ -3,20 +3,30 @@
 //
 //	locate.Body("application/json", body, locate.Range{120, 160}, hides)  // "body json path messages[3].content"
 //
-// It is asked only after something was found there, so it costs nothing
-// otherwise, and it never says what was found: a name that overlaps the range,
-// or in which hides sees a secret, is left out. Other names are cut to a
-// readable length, and what is not printable in them is escaped.
+// Of a text that is not at hand as a whole, a [Stream] says the same: it is fed
+// the text in pieces, and asked about what was found in them.
+//
+// Neither says what was found: a name that overlaps the range, or in which hides
+// sees a secret, is left out. Other names are cut to a readable length, and what
+// is not printable in them is escaped.
 //
 // # Limits
 //
 // A text that is not what its type says is located as far as it can be read:
-// in the worst case the answer is "body".
+// in the worst case the answer is "body". What is kept of a text is bounded, and
+// so is what is said:
+//
+//   - A path has 32 levels, behind which "…" stands; of a text with more than
+//     1000 levels it says "json" alone.
+//   - A name that is written with more than 256 bytes is "…", in a path or a form.
+//   - A name in the head of a multipart body's part is not said of what stands in
+//     that head. Of a part with a head over 8 KiB, and of those behind the
+//     thousandth, only the number is said. Multipart bodies in parts are read, but
+//     not those in the parts of these.
 package locate
 
 import (
 	"bytes"
-	"mime"
 	"net/url"
 	"strconv"
 	"strings"
@@ -67,45 +77,14 @@ func name(text []byte, hides Hides) string {
 // json path a[0].b", "body form field x", `body multipart part "file"` or
 // "body".
 func Body(contentType string, body []byte, at Range, hides Hides) string {
-	return join("body", content(contentType, body, at, hides, 0))
+	return NewWhole(contentType, body).At(at, hides)
 }
-
-// Message is [Body] for a message of a WebSocket, of which nothing says the
-// type.
-func Message(message []byte, at Range, hides Hides) string {
-	return join("WebSocket message", content("", message, at, hides, 0))
-}
-
-// Text is [Body] for a text of which nothing but its beginning says what it is.
-func Text(text []byte, at Range, hides Hides) string { return Body("", text, at, hides) }
 
 func join(what, where string) string {
 	if where == "" {
 		return what
 	}
 	return what + " " + where
-}
-
-// content looks into a text. depth counts the multipart bodies around it.
-func content(contentType string, text []byte, at Range, hides Hides, depth int) string {
-	if at.Start < 0 || at.Start > int64(len(text)) {
-		return ""
-	}
-	media, params, err := mime.ParseMediaType(contentType)
-	switch {
-	case err == nil && strings.HasPrefix(media, "multipart/") && depth < 2:
-		return multipart(params["boundary"], text, at, hides, depth)
-	case media == "application/x-www-form-urlencoded":
-		return Field(text, at, hides, "form field")
-	case media == "application/json" || strings.HasSuffix(media, "+json") || strings.HasSuffix(media, "json") || looksLikeJSON(text):
-		return jsonPath(text, at, hides)
-	}
-	return ""
-}
-
-func looksLikeJSON(text []byte) bool {
-	t := bytes.TrimLeft(text, "\ufeff \t\r\n")
-	return len(t) > 0 && (t[0] == '{' || t[0] == '[')
 }
 
 // URL says where in a path and query the range begins: "URL path" or "query
@@ -128,18 +107,12 @@ func Query(query []byte, at Range, hides Hides) string {
 // Field is [Query] for other lists of name=value joined by &, with what to call
 // one.
 func Field(text []byte, at Range, hides Hides, kind string) string {
-	start := 0
-	for start <= len(text) {
-		end := len(text)
-		if i := bytes.IndexByte(text[start:], '&'); i >= 0 {
-			end = start + i
-		}
-		if at.Start >= int64(start) && at.Start <= int64(end) && (at.Start < int64(end) || end == len(text)) {
-			return kind + " " + pairName(text[start:end], start, '=', at, hides)
-		}
-		start = end + 1
+	if at.Start < 0 || at.Start > int64(len(text)) {
+		return ""
 	}
-	return ""
+	var f pairs
+	f.walk(text[:at.Start])
+	return kind + " " + f.where(text[at.Start:], hides)
 }
 
 // Cookie says in which cookie of a Cookie header's value the range begins:
@@ -155,23 +128,27 @@ func Cookie(value []byte, at Range, hides Hides) string {
 			for start < end && value[start] == ' ' {
 				start++
 			}
-			return "cookie " + pairName(value[start:end], start, '=', at, hides)
+			return "cookie " + cookieName(value[start:end], start, at, hides)
 		}
 		start = end + 1
 	}
 	return ""
 }
 
-// pairName returns the name of name=value, which begins at start of its text.
-func pairName(pair []byte, start int, equals byte, at Range, hides Hides) string {
-	i := bytes.IndexByte(pair, equals)
+// cookieName returns the name of name=value, which begins at start of its text.
+func cookieName(pair []byte, start int, at Range, hides Hides) string {
+	i := bytes.IndexByte(pair, '=')
 	if i < 0 { // it is all name, or all value
 		i = len(pair)
 	}
 	if at.overlaps(start, start+i) {
 		return hidden
 	}
-	raw := pair[:i]
+	return fieldName(pair[:i], hides)
+}
+
+// fieldName returns the name in raw, as a form writes it.
+func fieldName(raw []byte, hides Hides) string {
 	if decoded, err := url.QueryUnescape(string(raw)); err == nil && decoded != string(raw) {
 		if hides != nil && hides(raw) {
 			return hidden
