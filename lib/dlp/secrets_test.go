@@ -76,6 +76,7 @@ func (m maker) secrets() []planted {
 		same("github-token", m.github()),
 		same("github-installation-token", "ghs_"+m.text(digitChars, 7)+"_"+m.jwt(`{"alg":"RS256","typ":"JWT"}`, 90)),
 		same("github-fine-grained-token", "github_pat_"+m.text(alnumChars, 22)+"_"+m.text(alnumChars, 59)),
+		same("github-refresh-token", "ghr_"+m.text(alnumChars, 76)),
 		same("openai-api-key", "sk-"+m.text(alnumChars, 20)+"T3Blbk"+"FJ"+m.text(alnumChars, 20)),
 		same("openai-api-key", "sk-proj-"+m.text(urlChars, 74)+"T3Blbk"+"FJ"+m.text(urlChars, 74)),
 		same("openai-api-key", "sk-svcacct-"+m.text(urlChars, 58)+"T3Blbk"+"FJ"+m.text(urlChars, 58)),
