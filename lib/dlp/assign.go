@@ -10,7 +10,7 @@ import (
 type assignment struct {
 	name   string
 	what   string
-	names  string // separated by |, in lower case; matched in any case, with _, - or nothing between words
+	names  string // separated by |, in lower case; matched in any case, with wordBreaks between words
 	body   string // forms in notation, separated by |
 	source string
 
@@ -39,7 +39,9 @@ func fromAssignments(table []assignment) []Rule {
 func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 	var keywords []string
 	for name := range strings.SplitSeq(names, "|") {
-		keywords = append(keywords, name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "_", ""))
+		for _, between := range wordBreaks {
+			keywords = append(keywords, strings.ReplaceAll(name, "_", between))
+		}
 	}
 	var patterns []pattern
 	for form := range strings.SplitSeq(forms, "|") {
@@ -65,7 +67,10 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 }
 
 // assigned is what may stand between a name and its value, in the languages that agents write.
-var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|")
+var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|?")
+
+// wordBreaks are what stands between the words of a name: in snake and kebab case, joined, in properties and in prose.
+var wordBreaks = []string{"_", "-", "", ".", " "}
 
 const (
 	// gapMax is how many bytes may stand between a name and its value.

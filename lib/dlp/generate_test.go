@@ -129,8 +129,12 @@ func (m maker) fromRule(rule Rule) planted {
 			if rule.Name == "database-url" || rule.Name == "basic-auth-url" {
 				whole += "@db.corp.net"
 			}
-			if from, to, ok = p.check([]byte(whole)); ok {
-				return planted{rule.Name, whole, whole[from:to]}
+			at := strings.Index(strings.ToLower(whole), strings.ToLower(p.keywords[0])) // another pattern's, if not there
+			if at < 0 {
+				continue
+			}
+			if from, to, ok = p.check([]byte(whole[at:])); ok {
+				return planted{rule.Name, whole, whole[at+from : at+to]}
 			}
 			continue
 		}

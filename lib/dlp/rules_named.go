@@ -22,25 +22,26 @@ func named(others []Rule) []Rule {
 	const check = "random text of 16 characters or more with digits and both cases, a digest, or a UUID; no public key, no placeholder, no code"
 	value := set("A-Za-z0-9_.:+/=~-")
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
-	for _, name := range []string{"api_key", "apikey", "api-key", "api_token", "apitoken", "api-token", "auth_token", "authtoken", "auth-token", "access_token", "accesstoken", "access-token",
-		"refresh_token", "refreshtoken", "refresh-token", "client_secret", "clientsecret", "client-secret", "api_secret", "apisecret", "api-secret", "app_secret", "appsecret", "secret_key", "secretkey", "secret-key",
-		"consumer_secret", "signing_secret", "jwt_secret", "webhook_secret", "bearer_token", "private_token", "private-token"} {
-		p := namedPattern(name, true, value, known, namedKey)
-		p.amid = forAll
-		keys.patterns = append(keys.patterns, p)
+	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
+		"jwt_secret", "webhook_secret", "session_secret", "auth_secret", "bearer_token", "private_token", "secret_key_base", "master_key"} {
+		for _, between := range wordBreaks {
+			p := namedPattern(strings.ReplaceAll(name, "_", between), true, value, known, namedKey)
+			p.amid = forAll
+			keys.patterns = append(keys.patterns, p)
+		}
 	}
 	p := namedPattern("_KEY", false, value, known, namedKey)
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE"}
 	keys.patterns = append(keys.patterns, p)
-	for _, name := range []string{"_token", "_secret"} {
-		p := namedPattern(name, true, value, known, namedToken)
+	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
+		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
 		p.amid = forAll
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
-			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY"}
+			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY", "SEQUENCE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		keys.patterns = append(keys.patterns, p)
 	}
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password or passwd, in any case, or _PASS or _PWD", Source: source,
@@ -71,7 +72,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		check: func(m []byte) (int, int, bool) {
 			n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
 			from := len(name) + n
-			if !assigns(m[len(name):from]) {
+			if between := m[len(name):from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) {
 				return 0, 0, false
 			}
 			for _, prefix := range known {
@@ -88,11 +89,23 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 // assigns reports whether what stands between a name and its value says that they belong together, as an assignment, a mapping or
 // a field of a form, instead of standing in a list or in prose.
 func assigns(between []byte) bool {
-	return bytes.ContainsAny(between, ":=>") || bytes.Contains(between, []byte("\n")) && !bytes.Contains(between, []byte(",")) || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
+	return bytes.ContainsAny(between, ":=>|") || bytes.Contains(between, []byte("\n")) && !bytes.ContainsAny(between, ",;)]}") || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
+}
+
+// listed reports whether between parts a name and its value as arguments, rows of a table and words of a shell do: ("NAME", "value"),
+// NAME value, and name,value.
+func listed(between []byte) bool {
+	const space, quotes = " \t", "\\\"'`"
+	before, after, comma := bytes.Cut(between, []byte(","))
+	if !comma {
+		return len(between) > 0 && len(bytes.Trim(between, space+quotes)) == 0
+	}
+	quoted := bytes.ContainsAny(before, quotes)
+	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.
-var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "ey", "bottle-dummy-", "sk-ant-"}
+var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
 
 // publishedValues are those of the examples of RFC 5849, RFC 6749 and OpenID Connect Core, the UUIDs of most documentation, and digests of
 // nothing.
@@ -102,7 +115,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
-	if len(v) < 16 || !varied(v, 8) || placeholder(v) || madeUp(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
