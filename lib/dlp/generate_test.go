@@ -65,6 +65,8 @@ func (m maker) made(rule string) string {
 			scheme = m.pick("https://", "ftp://")
 		}
 		return scheme + m.pick("app", "svc-user") + ":" + m.text(alnumChars, 15) + "7k"
+	case "command-line-password":
+		return m.pick("curl -s -u bob:", "sshpass -p '", "mysql -h db -u root -p", "docker login -u bob -p ", "CREATE USER bob IDENTIFIED BY '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}

@@ -1,0 +1,71 @@
+package dlp
+
+import "bytes"
+
+var (
+	shellQuote    = set(" \\\"'`=")
+	shellPassword = set("!#$*+,./0-9:;<=>?@A-Z^_a-z~-") // no quotation mark, bracket, & or |, which end it
+)
+
+// shellPasswords are passwords on command lines and in statements of SQL, of which the words before say what they are.
+func shellPasswords() []Rule {
+	rule := Rule{
+		Name:    "command-line-password",
+		Matches: "a password after curl -u user:, sshpass -p, mysql -p, docker login -p, or IDENTIFIED BY",
+		Source:  "https://cwe.mitre.org/data/definitions/214.html",
+		Check:   "8 characters or more with letters and digits, or 10 in both cases, no placeholder, no variable",
+	}
+	value := run(shellPassword, 8, 160)
+	last := func(mark string) func(m []byte) (from, to int, ok bool) {
+		return func(m []byte) (from, to int, ok bool) {
+			at := bytes.Index(bytes.ToLower(m), []byte(mark))
+			if at < 0 {
+				return 0, 0, false
+			}
+			from = at + len(mark)
+			for from < len(m) && shellQuote[m[from]] {
+				from++
+			}
+			v := bytes.TrimRight(m[from:], ".,;:")
+			return from, from + len(v), len(v) >= 8 && v[0] != '$' && v[0] != '<' && v[0] != '%' && goodPassword(v)
+		}
+	}
+	for _, keyword := range []string{" -u ", " --user ", " --user="} {
+		rule.patterns = append(rule.patterns, pattern{
+			keywords: []string{keyword},
+			steps:    seq(run(shellQuote, 0, 2), run(urlUser, 1, 64), lit(":"), value),
+			check:    last(":"),
+		})
+	}
+	rule.patterns = append(rule.patterns, pattern{
+		keywords: []string{"sshpass -p"},
+		steps:    seq(run(shellQuote, 0, 3), value),
+		check:    last(" -p"),
+	}, pattern{
+		keywords: []string{"identified by"},
+		fold:     true,
+		steps:    seq(run(set(" \\'\""), 2, 4), value),
+		check:    last("identified by"),
+	})
+	for _, program := range []string{"mysql ", "mysqldump ", "mariadb ", "docker login ", "podman login "} {
+		rule.patterns = append(rule.patterns, pattern{
+			keywords: []string{program},
+			steps:    seq([]step{{class: shellPassword, min: 1, max: 160, gap: optionP}}, run(shellQuote, 0, 3), value),
+			check:    last(" -p"),
+		})
+	}
+	return []Rule{rule}
+}
+
+// optionP takes what stands on a command line before its option -p, and the option.
+func optionP(rest []byte) (n int, short bool) {
+	for i, c := range rest {
+		switch {
+		case c == '\n' || c == '\r' || c == '|' || c == ';':
+			return 0, false
+		case c == 'p' && i > 0 && rest[i-1] == '-' && (i == 1 || rest[i-2] == ' '):
+			return i + 1, false
+		}
+	}
+	return 0, true
+}
