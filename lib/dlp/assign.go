@@ -10,7 +10,7 @@ import (
 type assignment struct {
 	name   string
 	what   string
-	names  string // separated by |, in lower case; matched in any case, with wordBreaks between words
+	names  string // separated by |, in lower case; matched in any case, with any of wordBreak or nothing for _
 	body   string // forms in notation, separated by |
 	source string
 
@@ -37,27 +37,24 @@ func fromAssignments(table []assignment) []Rule {
 
 // assigning returns the patterns of values of one of the forms behind one of the names.
 func assigning(names, forms string, ok func(value []byte) bool) []pattern {
-	var keywords []string
-	for name := range strings.SplitSeq(names, "|") {
-		for _, between := range wordBreaks {
-			keywords = append(keywords, strings.ReplaceAll(name, "_", between))
-		}
-	}
+	keywords := strings.Split(names, "|")
 	var patterns []pattern
 	for form := range strings.SplitSeq(forms, "|") {
 		steps := notation(form)
 		between, after := gapBefore(steps), union(alnum, steps[len(steps)-1].class)
-		for _, name := range unique(keywords) {
+		for _, name := range keywords {
 			patterns = append(patterns, pattern{
 				keywords: []string{name},
 				fold:     true,
+				spelled:  true,
 				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 				after:    after,
 				joins:    joinLines,
 				joinFrom: 1,
 				check: func(m []byte) (int, int, bool) {
-					n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
-					from := len(name) + n
+					end := lengthOf(name, m)
+					n, _ := between(m[end:min(len(m), end+gapMax)])
+					from := end + n
 					return from, len(m), ok(m[from:])
 				},
 			})
@@ -68,9 +65,6 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 
 // assigned is what may stand between a name and its value, in the languages that agents write.
 var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|?")
-
-// wordBreaks are what stands between the words of a name: in snake and kebab case, joined, in properties and in prose.
-var wordBreaks = []string{"_", "-", "", ".", " "}
 
 const (
 	// gapMax is how many bytes may stand between a name and its value.

@@ -23,12 +23,10 @@ func named(others []Rule) []Rule {
 	value := set("A-Za-z0-9_.:+/=~-")
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
-		"jwt_secret", "webhook_secret", "session_secret", "auth_secret", "bearer_token", "private_token", "secret_key_base", "master_key"} {
-		for _, between := range wordBreaks {
-			p := namedPattern(strings.ReplaceAll(name, "_", between), true, value, known, namedKey)
-			p.amid = forAll
-			keys.patterns = append(keys.patterns, p)
-		}
+		"jwt_secret", "webhook_secret", "session_secret", "auth_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "api key", "api token", "auth token"} {
+		p := namedPattern(name, true, value, known, namedKey)
+		p.amid, p.spelled = forAll, true
+		keys.patterns = append(keys.patterns, p)
 	}
 	p := namedPattern("_KEY", false, value, known, namedKey)
 	p.amid = forAll
@@ -70,15 +68,19 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 		after:    set("A-Za-z0-9([{"),
 		check: func(m []byte) (int, int, bool) {
-			n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
-			from := len(name) + n
-			if between := m[len(name):from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) {
+			end := lengthOf(name, m)
+			n, _ := between(m[end:min(len(m), end+gapMax)])
+			from := end + n
+			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) {
 				return 0, 0, false
 			}
 			for _, prefix := range known {
 				if bytes.HasPrefix(m[from:], []byte(prefix)) {
 					return 0, 0, false
 				}
+			}
+			if m[from] == '=' || m[from] == ':' { // behind what looks like a length
+				return 0, 0, false
 			}
 			length, ok := ok(m[from:])
 			return from, from + length, ok

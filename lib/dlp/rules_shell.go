@@ -30,9 +30,10 @@ func shellPasswords() []Rule {
 			return from, from + len(v), len(v) >= 8 && v[0] != '$' && v[0] != '<' && v[0] != '%' && goodPassword(v)
 		}
 	}
-	for _, keyword := range []string{" -u ", " --user ", " --user="} {
+	for _, keyword := range []string{"-u ", "--user ", "--user="} {
 		rule.patterns = append(rule.patterns, pattern{
 			keywords: []string{keyword},
+			before:   nameChar,
 			steps:    seq(run(shellQuote, 0, 2), run(urlUser, 1, 64), lit(":"), value),
 			check:    last(":"),
 		})

@@ -67,15 +67,17 @@ func mysqlDSN() Rule {
 	}
 	user := run(urlUser, 1, 64)
 	between := gapBefore(user)
-	for _, name := range []string{"mysql", "dsn", "database_url", "databaseurl", "database-url", "db_url", "connection_string", "connectionstring"} {
+	for _, name := range []string{"mysql", "dsn", "database_url", "db_url", "connection_string"} {
 		for _, network := range []string{"tcp(", "unix("} {
 			rule.patterns = append(rule.patterns, pattern{
 				keywords: []string{name},
 				fold:     true,
+				spelled:  true,
 				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, user, lit(":"), run(urlPassword, 8, 160), lit("@"+network)),
 				check: func(m []byte) (from, to int, ok bool) {
-					n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
-					from, to = len(name)+n, bytes.LastIndexByte(m, '@')
+					end := lengthOf(name, m)
+					n, _ := between(m[end:min(len(m), end+gapMax)])
+					from, to = end+n, bytes.LastIndexByte(m, '@')
 					_, password, _ := bytes.Cut(m[from:to], []byte(":"))
 					return from, to, goodPassword(password)
 				},

@@ -130,15 +130,3 @@ func union(a, b *class) *class {
 	}
 	return &c
 }
-
-func unique(list []string) []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
-}
