@@ -64,7 +64,7 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 }
 
 // assigned is what may stand between a name and its value, in the languages that agents write.
-var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|?")
+var assigned = set(" \t\r\n\"'`\\:=<>/,;()[]{}|?")
 
 const (
 	// gapMax is how many bytes may stand between a name and its value.
@@ -76,7 +76,7 @@ const (
 
 // links are words that may stand between a name and its value: those of lists whose elements have a name and a value (Kubernetes,
 // Compose, cloud consoles), of types, and of prose.
-var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring"}
+var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring", "key", "name"}
 
 // gapBefore returns the gap between a name and a value of the form steps.
 func gapBefore(steps []step) func(rest []byte) (n int, short bool) {

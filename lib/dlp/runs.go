@@ -394,3 +394,10 @@ func (r *runs) held(v *view) int64 {
 	}
 	return least
 }
+
+// shifted reports whether so little stands before win[at] in what was decoded that it moves the rest to another alignment: base64 of
+// x, xy or nothing and a value.
+func (e *engine) shifted(at int) bool {
+	const most = 4 // bytes of base32's groups, but for one
+	return e.origins != nil && e.first == 0 && e.base+int64(at) <= most
+}
