@@ -118,7 +118,7 @@ func (set *knownSet) add(rule int, value []byte) {
 		}
 		set.plain(rule, "", bytes.TrimSpace(body))
 	}
-	for _, e := range encodings {
+	for _, e := range encodings[:3] { // base32 in either case
 		for offset := range e.bits { // bits of the character that the value begins in; multiples of 8 modulo the size
 			if offset%gcd(8, e.bits) == 0 {
 				set.encoded(rule, e, value, offset)

@@ -16,6 +16,7 @@ var encodings = [...]*encoding{
 	newEncoding("base64", 6, 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "-_"),
 	newEncoding("base32", 5, 8, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ""),
 	newEncoding("hex", 4, 2, "0123456789abcdef", ""),
+	newEncoding("base32", 5, 8, "abcdefghijklmnopqrstuvwxyz234567", ""), // one of its own: with both cases it would be nearly all of base64
 }
 
 // runChar are the characters that any of the encodings has: those of base64.
