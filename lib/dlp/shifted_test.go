@@ -1,7 +1,7 @@
 package dlp
 
 import (
-	"encoding/base32"
+	std32 "encoding/base32"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -18,7 +18,7 @@ func TestValueMovedToAnotherAlignmentByLetters(t *testing.T) {
 			for _, text := range []string{
 				base64.StdEncoding.EncodeToString([]byte(before + token)),
 				`{"data":"` + base64.RawURLEncoding.EncodeToString([]byte(before+token)) + `"}`,
-				base32.StdEncoding.EncodeToString([]byte(before + token)),
+				std32.StdEncoding.EncodeToString([]byte(before + token)),
 			} {
 				found := r.Scan([]byte(text))
 				require.Len(t, found, 1, "%s before %s: %s", before, token, text)
@@ -35,7 +35,7 @@ func TestBase32InLowerCase(t *testing.T) {
 	m := newMaker(42)
 	for range 20 {
 		token := m.github()
-		text := strings.ToLower(strings.TrimRight(base32.StdEncoding.EncodeToString([]byte(m.text(alnumChars, m.IntN(5))+" "+token)), "="))
+		text := strings.ToLower(strings.TrimRight(std32.StdEncoding.EncodeToString([]byte(m.text(alnumChars, m.IntN(5))+" "+token)), "="))
 		for _, in := range []string{text, `{"name":"` + text + `.example"}`, base64.StdEncoding.EncodeToString([]byte(text))} {
 			found := r.Scan([]byte(in))
 			require.Len(t, found, 1, in)
