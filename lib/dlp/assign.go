@@ -132,6 +132,12 @@ func textGap(rest []byte) (n int, short bool) {
 		case rest[n] == '-' && rest[n-1] == ':': // ${NAME:-value}
 			return n + 1, false
 		}
+		if bytes.HasPrefix(rest[n:], []byte("&str")) || bytes.HasPrefix(rest[n:], []byte("&'static str")) { // of Rust
+			n += bytes.IndexByte(rest[n:], 's')
+			if rest[n+2] == 'a' {
+				n += len("static ")
+			}
+		}
 		end := n
 		for end < len(rest) && letter[rest[end]] {
 			end++

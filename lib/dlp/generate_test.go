@@ -35,6 +35,8 @@ func (m maker) made(rule string) string {
 	switch rule {
 	case "npm-token":
 		return "npm" + m.github()[3:]
+	case "npmrc-password":
+		return ":_password=" + base64.StdEncoding.EncodeToString([]byte(m.text(alnumChars, 12+3*m.IntN(4))))
 	case "npmrc-auth":
 		return ":_auth=" + userPassword()
 	case "docker-config-auth":
@@ -65,8 +67,10 @@ func (m maker) made(rule string) string {
 			scheme = m.pick("https://", "ftp://")
 		}
 		return scheme + m.pick("app", "svc-user") + ":" + m.text(alnumChars, 15) + "7k"
+	case "pgpass-password":
+		return ":5432:main:app:" + m.text(alnumChars, 14) + "7k"
 	case "command-line-password":
-		return m.pick("curl -s -u bob:", "sshpass -p '", "mysql -h db -u root -p", "docker login -u bob -p ", "CREATE USER bob IDENTIFIED BY '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
+		return m.pick("curl -s -u bob:", "sshpass -p '", "CREATE USER bob IDENTIFIED BY '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}

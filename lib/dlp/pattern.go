@@ -140,7 +140,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 // wordBreak is what may stand between two words of a name, which may also be joined: in snake and kebab case, in properties and in prose.
 var wordBreak = set("_. -")
 
-// spellings returns the ways to write a keyword that differ in its first cut bytes, but for prose, where other names are in the table's way.
+// spellings returns the ways to write a keyword that differ in its first cut bytes, but for those of properties and prose, for which the table has no room.
 // Behind those _ still stands for any of wordBreak, and nothing.
 func (p *pattern) spellings(text string, cut int) []string {
 	at := strings.IndexByte(text, '_')
@@ -148,7 +148,7 @@ func (p *pattern) spellings(text string, cut int) []string {
 		return []string{text}
 	}
 	var all []string
-	for _, between := range []string{"_", "-", "", "."} {
+	for _, between := range []string{"_", "-", ""} {
 		for _, rest := range p.spellings(text[at+1:], cut-at-len(between)) {
 			all = append(all, text[:at]+between+rest)
 		}

@@ -23,6 +23,25 @@ func keysAndBearers() []Rule {
 			},
 		},
 		{
+			Name:    "jwk-private-key",
+			Matches: `the private part of a JSON Web Key: "d": and base64url of 32 bytes or more`,
+			Source:  "https://www.rfc-editor.org/rfc/rfc7518#section-6",
+			Check:   "the length of a key of Curve25519, P-256, P-384, P-521 or RSA, at least 20 different characters, random text",
+			patterns: []pattern{{
+				keywords: []string{`"d":`, `"d\":`},
+				steps:    seq(run(set(" \\\""), 1, 8), run(base64URL, 43, 700)),
+				after:    set("A-Za-z0-9_=-"),
+				check: func(m []byte) (from, to int, ok bool) {
+					from = bytes.IndexByte(m, ':') + 1
+					for m[from] == ' ' || m[from] == '\\' || m[from] == '"' {
+						from++
+					}
+					v := m[from:]
+					return from, len(m), (len(v) == 43 || len(v) == 64 || len(v) == 76 || len(v) == 88 || len(v) > 170) && varied(v, 20) && randomText(v) && mixedCase(v)
+				},
+			}},
+		},
+		{
 			Name:    "jwt",
 			Matches: "a JSON Web Token: header.payload.signature in base64url, up to 16 kB",
 			Source:  "https://www.rfc-editor.org/rfc/rfc7519",

@@ -78,6 +78,7 @@ var moreTokens = []row{
 
 var moreAssignments = []assignment{
 	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|azure_devops_token|azdo_pat|azdo_token|ado_pat|vsts_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
+	{"kubeadm-token", "token of kubeadm join", "bootstrap_token|kubeadm_token|join_token", "<l>{6}.<l>{16}", "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/", "a digit", hasDigit},
 	{"heroku-legacy-api-key", "Heroku API key, old form", "heroku_api_key|heroku_token|heroku_api_token", uuidForm, "https://devcenter.heroku.com/articles/authentication", "", nil},
 	{"hetzner-token", "Hetzner Cloud API token", "hcloud_token|hetzner_token|hetzner_api_token", "<a>{64}", "https://docs.hetzner.cloud", "random text", randomText},
 	{"linode-token", "Linode personal access token", "linode_token|linode_api_token|linode_cli_token", "<h>{64}", "https://techdocs.akamai.com/linode-api/reference/get-started", "", nil},

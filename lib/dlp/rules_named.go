@@ -23,7 +23,7 @@ func named(others []Rule) []Rule {
 	value := set("A-Za-z0-9_.:+/=~-")
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
-		"jwt_secret", "webhook_secret", "session_secret", "auth_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "api key", "api token", "auth token"} {
+		"jwt_secret", "webhook_secret", "session_secret", "auth_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token", "jwt.secret"} {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
 		keys.patterns = append(keys.patterns, p)
@@ -188,8 +188,13 @@ func isDigest(v []byte) bool {
 
 func namedPassword(v []byte) (length int, ok bool) {
 	// What ends a value where nothing quotes it.
-	if n := bytes.IndexAny(v, "&;,<)"); n >= 0 {
+	if n := bytes.IndexAny(v, ";,<)"); n >= 0 {
 		v = v[:n]
+	}
+	if before, next, ok := bytes.Cut(v, []byte("&")); ok { // the next parameter
+		if n := runOf(nameChar, next, len(next)); n == len(next) || next[n] == '=' {
+			v = before
+		}
 	}
 	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || wordPassword(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
@@ -197,5 +202,10 @@ func namedPassword(v []byte) (length int, ok bool) {
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return len(v), byChance(text) && hasDigit(text)
 	}
-	return len(v), byChance(v) && hasDigit(v) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return len(v), (byChance(v) || allKinds(v)) && hasDigit(v) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+}
+
+// allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.
+func allKinds(v []byte) bool {
+	return hasAll(v, lower, upperLetter, digit, set("!#%^&*@+~?=-")) && !bytes.ContainsAny(v, "./:()[]>|\\")
 }

@@ -3,6 +3,7 @@ package dlp
 import "bytes"
 
 var (
+	shellUser     = set("A-Za-z0-9._~+=@-")
 	shellQuote    = set(" \\\"'`=")
 	shellPassword = set("!#$*+,./0-9:;<=>?@A-Z^_a-z~-") // no quotation mark, bracket, & or |, which end it
 )
@@ -11,7 +12,7 @@ var (
 func shellPasswords() []Rule {
 	rule := Rule{
 		Name:    "command-line-password",
-		Matches: "a password after curl -u user:, sshpass -p, mysql -p, docker login -p, or IDENTIFIED BY",
+		Matches: "a password after curl -u user:, sshpass -p or IDENTIFIED BY",
 		Source:  "https://cwe.mitre.org/data/definitions/214.html",
 		Check:   "8 characters or more with letters and digits, or 10 in both cases, no placeholder, no variable",
 	}
@@ -34,7 +35,7 @@ func shellPasswords() []Rule {
 		rule.patterns = append(rule.patterns, pattern{
 			keywords: []string{keyword},
 			before:   nameChar,
-			steps:    seq(run(shellQuote, 0, 2), run(urlUser, 1, 64), lit(":"), value),
+			steps:    seq(run(shellQuote, 0, 2), run(shellUser, 1, 64), lit(":"), value),
 			check:    last(":"),
 		})
 	}
@@ -48,25 +49,5 @@ func shellPasswords() []Rule {
 		steps:    seq(run(set(" \\'\""), 2, 4), value),
 		check:    last("identified by"),
 	})
-	for _, program := range []string{"mysql ", "mysqldump ", "mariadb ", "docker login ", "podman login "} {
-		rule.patterns = append(rule.patterns, pattern{
-			keywords: []string{program},
-			steps:    seq([]step{{class: shellPassword, min: 1, max: 160, gap: optionP}}, run(shellQuote, 0, 3), value),
-			check:    last(" -p"),
-		})
-	}
 	return []Rule{rule}
-}
-
-// optionP takes what stands on a command line before its option -p, and the option.
-func optionP(rest []byte) (n int, short bool) {
-	for i, c := range rest {
-		switch {
-		case c == '\n' || c == '\r' || c == '|' || c == ';':
-			return 0, false
-		case c == 'p' && i > 0 && rest[i-1] == '-' && (i == 1 || rest[i-2] == ' '):
-			return i + 1, false
-		}
-	}
-	return 0, true
 }

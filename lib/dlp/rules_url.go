@@ -10,6 +10,7 @@ var (
 	urlUser     = set("A-Za-z0-9._~%!$&*+=-")
 	urlPassword = set("A-Za-z0-9._~%!$&*+=^#,;?()-")
 	hostName    = set("A-Za-z0-9.-")
+	pgName      = set("A-Za-z0-9_*.-")
 	oracleUser  = set("A-Za-z0-9_$#-")
 )
 
@@ -51,6 +52,20 @@ func passwordsInURLs() []Rule {
 		database,
 		rule("basic-auth-url", "URL with a password", "https://", "http://", "ftp://", "ftps://", "sftp://", "ldap://", "ldaps://", "smtp://", "smtps://"),
 		mysqlDSN(),
+		{
+			Name:    "pgpass-password",
+			Matches: "HOST:5432:DATABASE:USER:PASSWORD, a line of .pgpass",
+			Source:  "https://www.postgresql.org/docs/current/libpq-pgpass.html",
+			Check:   "a password of 8 characters or more with letters and digits, or of 10 in both cases, no placeholder",
+			patterns: []pattern{{
+				keywords: []string{":5432:"},
+				steps:    seq(run(pgName, 1, 64), lit(":"), run(pgName, 1, 64), lit(":"), run(shellPassword, 8, 160)),
+				check: func(m []byte) (from, to int, ok bool) {
+					from = bytes.LastIndexByte(m, ':') + 1
+					return from, len(m), goodPassword(m[from:])
+				},
+			}},
+		},
 	}
 }
 
@@ -117,7 +132,7 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 		return 0, 0, false
 	case strings.HasPrefix(host, "localhost"), strings.HasPrefix(host, "127."), strings.HasPrefix(host, "0.0.0.0"), strings.HasPrefix(host, "example."), strings.Contains(host, ".example"):
 		password = AppendPercentDecoded(nil, password)
-		return 0, at, len(password) >= 10 && byChance(password) && hasDigit(password) && !madeUp(password)
+		return 0, at, len(password) >= 10 && (byChance(password) || len(password) >= 12 && allKinds(password)) && !madeUp(password)
 	}
 	return 0, at, true
 }
