@@ -64,7 +64,7 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 }
 
 // assigned is what may stand between a name and its value, in the languages that agents write.
-var assigned = set(" \t\r\n\"'`\\:=<>/,;()[]{}|?")
+var assigned = set(" \t\r\n\"'`\\:=<>,;()[]{}|?")
 
 const (
 	// gapMax is how many bytes may stand between a name and its value.
@@ -118,7 +118,7 @@ func binaryGap(rest []byte, shortest, longest int, first *class) (n int, short b
 func textGap(rest []byte) (n int, short bool) {
 	for words := 0; ; words++ {
 		begin := n
-		for n < len(rest) && n-begin < assignedMax && assigned[rest[n]] && !isLongEscape(rest[n:]) {
+		for n < len(rest) && n-begin < assignedMax && (assigned[rest[n]] || rest[n] == '/' && n > 0 && rest[n-1] == '<') && !isLongEscape(rest[n:]) {
 			if rest[n] == '\\' && n+1 < len(rest) && isShortEscape(rest[n+1]) {
 				n++ // a line's end in a string
 			}

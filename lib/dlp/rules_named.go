@@ -13,7 +13,7 @@ func named(others []Rule) []Rule {
 	var known []string
 	for _, rule := range others {
 		for _, p := range rule.patterns {
-			if !p.fold && p.behind == nil {
+			if !p.fold && p.behind == nil && len(p.keywords[0]) > 2 {
 				known = append(known, p.keywords...)
 			}
 		}

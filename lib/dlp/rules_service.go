@@ -53,7 +53,7 @@ var serviceTokens = []row{
 
 var serviceAssignments = []assignment{
 	{"telegram-bot-token", "Telegram bot token", "telegram_bot_token|telegram_token|bot_token|tg_token", "<d>{8,10}:<u>{35}", telegramTokens, "", nil},
-	{"discord-bot-token", "Discord bot token", "discord_bot_token|discord_token|bot_token|authorization_bot|authorization: bot", "[MNO]<u>{23,25}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
+	{"discord-bot-token", "Discord bot token", "discord_bot_token|discord_token|bot_token|authorization_bot|authorization: bot", "[MNO]<u>{22,25}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
 	{"twilio-auth-token", "Twilio auth token", "twilio_auth_token|twilio_token", "<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
 	{"mailgun-api-key", "Mailgun API key", "mailgun_api_key|mailgun_key|mg_api_key", "key-<h>{32}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
 	{"mailgun-signing-key", "Mailgun key, new form", "mailgun_api_key|mailgun_key|mailgun_signing_key", "<h>{32}-<h>{8}-<h>{8}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
