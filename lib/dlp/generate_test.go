@@ -70,7 +70,7 @@ func (m maker) made(rule string) string {
 	case "pgpass-password":
 		return ":5432:main:app:" + m.text(alnumChars, 14) + "7k"
 	case "command-line-password":
-		return m.pick("curl -s -u bob:", "sshpass -p '", "CREATE USER bob IDENTIFIED BY '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
+		return m.pick("curl -s -u bob:", "sshpass -p '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}

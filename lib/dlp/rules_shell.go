@@ -8,11 +8,11 @@ var (
 	shellPassword = set("!#$*+,./0-9:;<=>?@A-Z^_a-z~-") // no quotation mark, bracket, & or |, which end it
 )
 
-// shellPasswords are passwords on command lines and in statements of SQL, of which the words before say what they are.
+// shellPasswords are passwords on command lines, of which the words before say what they are.
 func shellPasswords() []Rule {
 	rule := Rule{
 		Name:    "command-line-password",
-		Matches: "a password after curl -u user:, sshpass -p or IDENTIFIED BY",
+		Matches: "a password after curl -u user: and sshpass -p",
 		Source:  "https://cwe.mitre.org/data/definitions/214.html",
 		Check:   "8 characters or more with letters and digits, or 10 in both cases, no placeholder, no variable",
 	}
@@ -43,11 +43,6 @@ func shellPasswords() []Rule {
 		keywords: []string{"sshpass -p"},
 		steps:    seq(run(shellQuote, 0, 3), value),
 		check:    last(" -p"),
-	}, pattern{
-		keywords: []string{"identified by"},
-		fold:     true,
-		steps:    seq(run(set(" \\'\""), 2, 4), value),
-		check:    last("identified by"),
 	})
 	return []Rule{rule}
 }

@@ -82,7 +82,7 @@ func mysqlDSN() Rule {
 	}
 	user := run(urlUser, 1, 64)
 	between := gapBefore(user)
-	for _, name := range []string{"mysql", "dsn", "database_url", "db_url", "connection_string"} {
+	for _, name := range []string{"mysql", "dsn", "database_url", "db_url"} {
 		for _, network := range []string{"tcp(", "unix("} {
 			rule.patterns = append(rule.patterns, pattern{
 				keywords: []string{name},
