@@ -132,11 +132,12 @@ func textGap(rest []byte) (n int, short bool) {
 		case rest[n] == '-' && rest[n-1] == ':': // ${NAME:-value}
 			return n + 1, false
 		}
-		if bytes.HasPrefix(rest[n:], []byte("&str")) || bytes.HasPrefix(rest[n:], []byte("&'static str")) { // of Rust
-			n += bytes.IndexByte(rest[n:], 's')
-			if rest[n+2] == 'a' {
-				n += len("static ")
+		if rest[n] == '&' {
+			skip, short := reference(rest[n:])
+			if short {
+				return n, true
 			}
+			n += skip
 		}
 		end := n
 		for end < len(rest) && letter[rest[end]] {
@@ -150,6 +151,19 @@ func textGap(rest []byte) (n int, short bool) {
 		}
 		n = end
 	}
+}
+
+// reference returns how long what stands before str is in Rust's &str and &'static str.
+func reference(rest []byte) (n int, short bool) {
+	for _, word := range []string{"&str", "&'static str"} {
+		switch {
+		case bytes.HasPrefix(rest, []byte(word)):
+			return len(word) - len("str"), false
+		case strings.HasPrefix(word, string(rest)):
+			short = true
+		}
+	}
+	return 0, short
 }
 
 // isLongEscape reports whether b begins with the escape of a character, which is undone elsewhere.

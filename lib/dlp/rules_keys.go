@@ -74,12 +74,12 @@ func beforeKeyBody(rest []byte) (n int, short bool) {
 	for range 3 {
 		at := n
 		switch end := n + runOf(nameOfFile, rest[n:], 80); {
-		case end == len(rest):
+		case end == len(rest), rest[end] == ':' && end+1 == len(rest):
 			return n, true
-		case end > n && rest[end] == ':' && end+1 < len(rest) && digit[rest[end+1]]: // file:12:
+		case end > n && rest[end] == ':' && digit[rest[end+1]]: // file:12:
 			end++
 			at = end + runOf(digit, rest[end:], 7) + 1
-		case end > n && len(rest) > end && runOf(digit, rest[n:end], 7) == end-n && afterNumber[rest[end]]:
+		case end > n && runOf(digit, rest[n:end], 7) == end-n && afterNumber[rest[end]]:
 			at = end + 1
 		case rest[n] != '/' && lineMark[rest[n]]:
 			at = n + runOf(lineMark, rest[n:], 8)
@@ -89,7 +89,7 @@ func beforeKeyBody(rest []byte) (n int, short bool) {
 		}
 		n = at + runOf(lineBreak, rest[at:], 64)
 	}
-	return n, false
+	return n, n == len(rest)
 }
 
 var (

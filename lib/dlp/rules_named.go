@@ -71,7 +71,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
-			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) {
+			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 {
 				return 0, 0, false
 			}
 			for _, prefix := range known {
@@ -104,6 +104,15 @@ func listed(between []byte) bool {
 	}
 	quoted := bytes.ContainsAny(before, quotes)
 	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
+}
+
+func digits(b []byte) (n int) {
+	for _, c := range b {
+		if digit[c] {
+			n++
+		}
+	}
+	return n
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.

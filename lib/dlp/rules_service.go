@@ -64,6 +64,24 @@ var serviceAssignments = []assignment{
 	{"asana-token", "Asana personal access token", "asana_access_token|asana_token|asana_pat|asana_api_key|asana_key", "<d>{1,2}/<d>{12,18}/<d>{12,18}:<a>{32}|<d>{1,2}/<d>{12,18}[/:]<a>{32}", "https://developers.asana.com/docs/personal-access-token", "", nil},
 }
 
+// mailgun is for a key that no name gives away. Names of caches end in key- and a digest as well, which is why nothing of a name may stand before.
+func mailgun() []Rule {
+	return []Rule{{
+		Name:    "mailgun-private-key",
+		Matches: "key- and 32 hex digits",
+		Source:  "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication",
+		Check:   "exact form, a word of its own, at least 8 different characters",
+		patterns: []pattern{{
+			keywords: []string{"key-"},
+			before:   nameChar,
+			steps:    run(lowerHex, 32, 32),
+			after:    nameChar,
+			check:    all(func(m []byte) bool { return varied(m[len("key-"):], 8) && !placeholder(m) }),
+			joins:    joinRandom,
+		}},
+	}}
+}
+
 // discordToken reports whether the first part of a bot's token is base64 of its user id, a number.
 func discordToken(v []byte) bool {
 	id, _, _ := bytes.Cut(v, []byte("."))
