@@ -8,13 +8,7 @@ import (
 // randomText reports whether b, behind a prefix that says what it is, looks made by chance: cases change as in random text, or digits
 // stand amid its letters.
 func randomText(b []byte) bool {
-	runs := 0
-	for i, c := range b {
-		if digit[c] && (i == 0 || !digit[b[i-1]]) {
-			runs++
-		}
-	}
-	return runs > 1 || mixedCase(b)
+	return digitRuns(b) > 1 || mixedCase(b)
 }
 
 // byChance reports whether b looks made by chance where nothing but a general name says what it is. Names, also in camel case and with
