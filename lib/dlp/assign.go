@@ -10,7 +10,7 @@ import (
 type assignment struct {
 	name   string
 	what   string
-	names  string // separated by |, in lower case; matched in any case, with _, - or nothing between words
+	names  string // separated by |, in lower case; matched in any case, with any of wordBreak or nothing for _
 	body   string // forms in notation, separated by |
 	source string
 
@@ -37,25 +37,24 @@ func fromAssignments(table []assignment) []Rule {
 
 // assigning returns the patterns of values of one of the forms behind one of the names.
 func assigning(names, forms string, ok func(value []byte) bool) []pattern {
-	var keywords []string
-	for name := range strings.SplitSeq(names, "|") {
-		keywords = append(keywords, name, strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(name, "_", ""))
-	}
+	keywords := strings.Split(names, "|")
 	var patterns []pattern
 	for form := range strings.SplitSeq(forms, "|") {
 		steps := notation(form)
 		between, after := gapBefore(steps), union(alnum, steps[len(steps)-1].class)
-		for _, name := range unique(keywords) {
+		for _, name := range keywords {
 			patterns = append(patterns, pattern{
 				keywords: []string{name},
 				fold:     true,
+				spelled:  true,
 				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 				after:    after,
 				joins:    joinLines,
 				joinFrom: 1,
 				check: func(m []byte) (int, int, bool) {
-					n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
-					from := len(name) + n
+					end := lengthOf(name, m)
+					n, _ := between(m[end:min(len(m), end+gapMax)])
+					from := end + n
 					return from, len(m), ok(m[from:])
 				},
 			})
@@ -65,7 +64,7 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 }
 
 // assigned is what may stand between a name and its value, in the languages that agents write.
-var assigned = set(" \t\r\n\"'`\\:=>,;()[]{}|")
+var assigned = set(" \t\r\n\"'`\\:=<>,;()[]{}|?")
 
 const (
 	// gapMax is how many bytes may stand between a name and its value.
@@ -77,7 +76,7 @@ const (
 
 // links are words that may stand between a name and its value: those of lists whose elements have a name and a value (Kubernetes,
 // Compose, cloud consoles), of types, and of prose.
-var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring"}
+var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring", "key", "name"}
 
 // gapBefore returns the gap between a name and a value of the form steps.
 func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
@@ -119,7 +118,7 @@ func binaryGap(rest []byte, shortest, longest int, first *class) (n int, short b
 func textGap(rest []byte) (n int, short bool) {
 	for words := 0; ; words++ {
 		begin := n
-		for n < len(rest) && n-begin < assignedMax && assigned[rest[n]] && !isLongEscape(rest[n:]) {
+		for n < len(rest) && n-begin < assignedMax && (assigned[rest[n]] || rest[n] == '/' && n > 0 && rest[n-1] == '<') && !isLongEscape(rest[n:]) {
 			if rest[n] == '\\' && n+1 < len(rest) && isShortEscape(rest[n+1]) {
 				n++ // a line's end in a string
 			}
@@ -133,6 +132,13 @@ func textGap(rest []byte) (n int, short bool) {
 		case rest[n] == '-' && rest[n-1] == ':': // ${NAME:-value}
 			return n + 1, false
 		}
+		if rest[n] == '&' {
+			skip, short := reference(rest[n:])
+			if short {
+				return n, true
+			}
+			n += skip
+		}
 		end := n
 		for end < len(rest) && letter[rest[end]] {
 			end++
@@ -145,6 +151,19 @@ func textGap(rest []byte) (n int, short bool) {
 		}
 		n = end
 	}
+}
+
+// reference returns how long what stands before str is in Rust's &str and &'static str.
+func reference(rest []byte) (n int, short bool) {
+	for _, word := range []string{"&str", "&'static str"} {
+		switch {
+		case bytes.HasPrefix(rest, []byte(word)):
+			return len(word) - len("str"), false
+		case strings.HasPrefix(word, string(rest)):
+			short = true
+		}
+	}
+	return 0, short
 }
 
 // isLongEscape reports whether b begins with the escape of a character, which is undone elsewhere.

@@ -194,10 +194,12 @@ func keywordsOf(rules []Rule) (automaton, error) {
 			for j := range rule.patterns {
 				p := &rule.patterns[j]
 				for _, text := range p.keywords {
-					if k := p.keyword(text, i, cut, classes); rule.ahead {
-						ahead = append(ahead, k)
-					} else {
-						keywords = append(keywords, k)
+					for _, spelling := range p.spellings(text, cut) {
+						if k := p.keyword(spelling, i, cut, classes); rule.ahead {
+							ahead = append(ahead, k)
+						} else {
+							keywords = append(keywords, k)
+						}
 					}
 				}
 			}

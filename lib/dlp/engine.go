@@ -317,7 +317,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 				return no
 			}
 		}
-		c.framed = p.before != nil && precededBy(win, start, p.before)
+		c.framed = p.before != nil && precededBy(win, start, p.before) && !e.shifted(start)
 		if c.framed && !p.mayBeFramed(win[start-1]) {
 			return no
 		}

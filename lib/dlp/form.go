@@ -38,7 +38,9 @@ func spaced(dst, b []byte) []byte {
 // inOrder sorts findings of several readings, none of which begins before at, and takes from each what one before it covers.
 // It returns the end of the last.
 func inOrder(all []Finding, at int64) ([]Finding, int64) {
-	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End)) })
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), cmp.Compare(a.Rule, b.Rule))
+	})
 	kept := all[:0]
 	for _, f := range all {
 		if f.End > at {

@@ -35,6 +35,8 @@ func (m maker) made(rule string) string {
 	switch rule {
 	case "npm-token":
 		return "npm" + m.github()[3:]
+	case "npmrc-password":
+		return ":_password=" + base64.StdEncoding.EncodeToString([]byte(m.text(alnumChars, 12+3*m.IntN(4))))
 	case "npmrc-auth":
 		return ":_auth=" + userPassword()
 	case "docker-config-auth":
@@ -46,7 +48,7 @@ func (m maker) made(rule string) string {
 	case "cloudflare-tunnel-token":
 		return base64.RawStdEncoding.EncodeToString([]byte(`{"a":"` + m.text(hexChars, 32) + `","t":"` + m.text(hexChars, 36) + `","s":"` + m.text(alnumChars, 40) + `"}`))
 	case "discord-token":
-		return base64.RawURLEncoding.EncodeToString([]byte("12"+m.text(digitChars, 16))) + "." + m.text(urlChars, 6) + "." + m.text(urlChars, 30) + "aZ"
+		return base64.RawURLEncoding.EncodeToString([]byte(m.text("123456789", 1)+m.text(digitChars, 16+m.IntN(3)))) + "." + m.text(urlChars, 6) + "." + m.text(urlChars, 30) + "aZ"
 	case "named-key":
 		return m.pick("ACME_TOKEN=", "acme_token: ", "acme_api_key: ", `"clientSecret": "`, "ACME_KEY='") + m.pick(m.text(alnumChars, 32)+"a1", m.text(hexChars, 32), m.text(alnumChars, 24)+"-"+m.text(alnumChars, 12))
 	case "named-password":
@@ -65,6 +67,10 @@ func (m maker) made(rule string) string {
 			scheme = m.pick("https://", "ftp://")
 		}
 		return scheme + m.pick("app", "svc-user") + ":" + m.text(alnumChars, 15) + "7k"
+	case "pgpass-password":
+		return ":5432:main:app:" + m.text(alnumChars, 14) + "7k"
+	case "command-line-password":
+		return m.pick("curl -s -u bob:", "sshpass -p '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}
@@ -129,8 +135,12 @@ func (m maker) fromRule(rule Rule) planted {
 			if rule.Name == "database-url" || rule.Name == "basic-auth-url" {
 				whole += "@db.corp.net"
 			}
-			if from, to, ok = p.check([]byte(whole)); ok {
-				return planted{rule.Name, whole, whole[from:to]}
+			at := strings.Index(strings.ToLower(whole), strings.ToLower(p.keywords[0])) // another pattern's, if not there
+			if at < 0 {
+				continue
+			}
+			if from, to, ok = p.check([]byte(whole[at:])); ok {
+				return planted{rule.Name, whole, whole[at+from : at+to]}
 			}
 			continue
 		}
@@ -207,7 +217,11 @@ func TestNearMissesOfTheTablesAreClean(t *testing.T) {
 			last := rule.patterns[0].steps[len(rule.patterns[0].steps)-1]
 			if fixed(rule) && last.min == last.max && last.max > 1 {
 				misses["cut"] = s.value[:len(s.value)-1]
-				misses["long"] = s.value + s.value[len(s.value)-2:len(s.value)-1]
+				more := s.value[len(s.value)-2 : len(s.value)-1]
+				if more == "=" || more == "/" { // they end a word
+					more = "7"
+				}
+				misses["long"] = s.value + more
 			}
 			if s.rule == "npm-token" || s.rule == "age-secret-key" {
 				misses["checksum"] = swapped(s.value)

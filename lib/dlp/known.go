@@ -47,7 +47,8 @@ func (e *KnownError) HintText() string { return e.Hint }
 // A value has any bytes; white space around it does not count. It is found as it is, in JSON, and in base64, base64url,
 // hex and base32 at every alignment, also where it is not text, and in whatever else the scanner undoes. If it has 20 letters and
 // digits, or 12 with both, these alone decide: what stands between them, such as quotes, hyphens, +, line breaks and their escapes, up to
-// 40 bytes at a time, may be different, missing or added, but all of the value must be there. In other values, which could be ordinary words,
+// 40 bytes at a time, may be different, missing or added, but all of the value must be there; behind the first eight of them up to two names of
+// parameters or members may stand between, too. In other values, which could be ordinary words,
 // each byte counts. Upper and lower case count unless a value of the first kind has only one of them. A PEM block is found by its body, too.
 // Of a value longer than 1 KiB the first KiB is searched. The range of a finding in an encoding covers the characters that belong to the value
 // alone; the range of one that overlaps an earlier finding begins at that one's end.
@@ -118,7 +119,7 @@ func (set *knownSet) add(rule int, value []byte) {
 		}
 		set.plain(rule, "", bytes.TrimSpace(body))
 	}
-	for _, e := range encodings {
+	for _, e := range encodings[:3] { // base32 in either case
 		for offset := range e.bits { // bits of the character that the value begins in; multiples of 8 modulo the size
 			if offset%gcd(8, e.bits) == 0 {
 				set.encoded(rule, e, value, offset)

@@ -220,14 +220,23 @@ type trail struct {
 	marks       int
 	hash        uint64
 	cued        bool
+
+	names  [maxNames]span // of parameters and members that the value is cut by
+	passed int            // how many of them there are
+	in     nameState      // of the last one
 }
 
 func (h *hunt) slide(n int) {
 	h.pos -= n
 	h.from -= n
 	for i := range h.trails {
-		h.trails[i].start -= n
-		h.trails[i].last -= n
+		t := &h.trails[i]
+		t.start -= n
+		t.last -= n
+		for j := range t.names {
+			t.names[j].from -= n
+			t.names[j].to -= n
+		}
 	}
 }
 
@@ -363,13 +372,20 @@ func (e *engine) begin(h *hunt, g *gram, win []byte, at int) {
 
 // follow takes win[at] to the trails.
 func (e *engine) follow(h *hunt, g *gram, win []byte, at int) {
+	var forks []trail
 	kept := h.trails[:0]
 	for _, t := range h.trails {
+		if in := nameBehind(win[at]); g.loose && in != noName && t.in == noName && t.passed < maxNames && len(h.trails)+len(forks) < maxTrails {
+			fork := t
+			fork.in, fork.names[fork.passed] = in, span{at, at}
+			fork.passed++
+			forks = append(forks, fork)
+		}
 		if e.step(g, win, at, &t) {
 			kept = append(kept, t)
 		}
 	}
-	h.trails = kept
+	h.trails = append(kept, forks...)
 }
 
 // step takes win[at] to a trail, and reports whether it goes on.
@@ -377,6 +393,9 @@ func (e *engine) step(g *gram, win []byte, at int, t *trail) bool {
 	set := e.rules.known
 	f := &set.forms[t.form]
 	c := win[at]
+	if t.in != noName {
+		return t.pass(win, at)
+	}
 	if at-t.last > maxGap+1 || at-t.start >= maxTrail || e.tooFar(t.start, at) {
 		return false
 	}
@@ -414,6 +433,11 @@ func (e *engine) arrived(g *gram, win []byte, t *trail) {
 	}
 	chars := make([]byte, 0, f.length)
 	for at := t.start; at <= t.last; at++ {
+		for _, name := range t.names[:t.passed] {
+			if at >= name.from && at < name.to {
+				at = name.to
+			}
+		}
 		if g.counts(win, at) {
 			c := win[at]
 			if f.fold {

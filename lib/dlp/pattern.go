@@ -3,6 +3,7 @@ package dlp
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // pattern is what follows a keyword: steps, taken in order, each as long as it can be and never given back. A value has
@@ -10,6 +11,7 @@ import (
 type pattern struct {
 	keywords []string
 	fold     bool     // keywords match in any case
+	spelled  bool     // what stands for _ in keywords may be any of wordBreak, or nothing
 	before   *class   // no match where one of these precedes the keyword, unless it is the match's length; nil: anything may
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
@@ -108,6 +110,10 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	whole := len(text)
 	if whole > cut {
 		for i := cut; i < len(text); i++ {
+			if p.spelled && text[i] == '_' {
+				q.steps = append(q.steps, run(wordBreak, 0, 1)...)
+				continue
+			}
 			c := class{}
 			c[text[i]] = true
 			if p.fold {
@@ -134,6 +140,36 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 		k.rest = q.steps[0].class
 	}
 	return k
+}
+
+// wordBreak is what may stand between two words of a name, which may also be joined: in snake and kebab case, in properties and in prose.
+var wordBreak = set("_. -")
+
+// spellings returns the ways to write a keyword that differ in its first cut bytes, but for those of properties and prose, for which the table has no room.
+// Behind those _ still stands for any of wordBreak, and nothing.
+func (p *pattern) spellings(text string, cut int) []string {
+	at := strings.IndexByte(text, '_')
+	if !p.spelled || at < 0 || at >= cut {
+		return []string{text}
+	}
+	var all []string
+	for _, between := range []string{"_", "-", ""} {
+		for _, rest := range p.spellings(text[at+1:], cut-at-len(between)) {
+			all = append(all, text[:at]+between+rest)
+		}
+	}
+	return all
+}
+
+// lengthOf returns how long name is, which m begins with in one of its spellings.
+func lengthOf(name string, m []byte) int {
+	n := 0
+	for i := range len(name) {
+		if name[i] != '_' || n < len(m) && wordBreak[m[n]] {
+			n++
+		}
+	}
+	return n
 }
 
 func upper(c byte) byte {

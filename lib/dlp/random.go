@@ -8,17 +8,12 @@ import (
 // randomText reports whether b, behind a prefix that says what it is, looks made by chance: cases change as in random text, or digits
 // stand amid its letters.
 func randomText(b []byte) bool {
-	runs := 0
-	for i, c := range b {
-		if digit[c] && (i == 0 || !digit[b[i-1]]) {
-			runs++
-		}
-	}
-	return runs > 1 || mixedCase(b)
+	return digitRuns(b) > 1 || mixedCase(b)
 }
 
 // byChance reports whether b looks made by chance where nothing but a general name says what it is. Names, also in camel case and with
-// a number, are not: in random text one character and the next are often not of one kind, and digits stand amid letters.
+// a number, are not: in random text one character and the next are often not of one kind, and digits stand amid letters, in 16 characters
+// or more oftener than once.
 func byChance(b []byte) bool {
 	kindOf := func(c byte) int {
 		switch {
@@ -31,10 +26,13 @@ func byChance(b []byte) bool {
 		}
 		return 0
 	}
-	pairs, changes, digits, amid := 0, 0, 0, false
+	pairs, changes, digits, amid, inside := 0, 0, 0, false, 0
 	for i, c := range b {
 		if digit[c] {
 			digits++
+		}
+		if i > 0 && letter[c] && digit[b[i-1]] && letterBefore(b[:i]) {
+			inside++
 		}
 		if i == 0 || kindOf(c) == 0 || kindOf(b[i-1]) == 0 {
 			continue
@@ -48,7 +46,16 @@ func byChance(b []byte) bool {
 	if digits == 0 {
 		return changes*5 >= pairs*2 && pairs > 12
 	}
-	return changes*3 >= pairs && (amid || digits > 1) && pairs*2 > len(b)
+	return (changes*3 >= pairs && (amid || digits > 1) || inside > 1 && len(b) >= 16 && !hasAll(b, upperLetter)) && pairs*2 > len(b)
+}
+
+// letterBefore reports whether a letter stands before the digits that b ends in.
+func letterBefore(b []byte) bool {
+	i := len(b) - 1
+	for i >= 0 && digit[b[i]] {
+		i--
+	}
+	return i >= 0 && letter[b[i]]
 }
 
 // randomOrHex reports whether b is random text, or lower-case letters and digits that alternate as in a digest or a UUID.

@@ -22,10 +22,10 @@ func aws() []Rule {
 		},
 		{
 			Name:     "aws-secret-access-key",
-			Matches:  "40 characters of base64 after aws_secret_access_key, SecretAccessKey and the like",
+			Matches:  "40 characters of base64, or 43 as other makers of the same interface have, after aws_secret_access_key, SecretAccessKey and the like",
 			Source:   "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			Check:    "exact length; upper and lower case, mixed or with a digit, at least 16 different characters; not the documentation's",
-			patterns: assigning("secret_access_key|aws_secret_key|aws_secret|secret_key|secret_access", "<s>{40}", awsSecret),
+			patterns: assigning("secret_access_key|aws_secret_key|aws_secret|secret_key|secret_access", "<s>{40}|<s>{43}", awsSecret),
 		},
 	}
 }

@@ -19,6 +19,19 @@ func github() []Rule {
 			}},
 		},
 		{
+			Name:    "github-refresh-token",
+			Matches: "ghr_ and 76 letters and digits",
+			Source:  githubFormats,
+			Check:   "exact length; at least 20 different characters",
+			patterns: []pattern{{
+				keywords: []string{"ghr_"},
+				steps:    run(alnum, 76, 76),
+				after:    alnum,
+				check:    all(func(m []byte) bool { return varied(m[4:], 20) }),
+				joins:    joinRandom,
+			}},
+		},
+		{
 			Name:    "github-installation-token",
 			Matches: "ghs_, an app's number, and a JWT (since April 2026)",
 			Source:  "https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header/",

@@ -49,6 +49,7 @@ var forgeTokens = []row{
 	{"readme-api-key", "ReadMe API key", "rdme_", "<l>{70}", "https://docs.readme.com/main/reference/intro/authentication", "", nil},
 	{"postman-api-key", "Postman API key", "PMAK-", "<h>{24}-<h>{34}", "https://learning.postman.com/docs/developer/postman-api/authentication/", "", nil},
 	{"npmrc-auth-token", "registry token in .npmrc", ":_authToken=", "[A-Za-z0-9_.=/+-]{20,400}", "https://docs.npmjs.com/cli/v11/configuring-npm/npmrc#auth-related-configuration", "a digit", func(m []byte) bool { return hasDigit(m[len(":_authToken="):]) }},
+	{"npmrc-password", "registry password in .npmrc", ":_password=", "[A-Za-z0-9+/]{10,400}", "https://docs.npmjs.com/cli/v11/configuring-npm/npmrc#auth-related-configuration", "base64 of a password", func(m []byte) bool { return base64Of(m[len(":_password="):], plainPassword) }},
 	{"npmrc-auth", "registry user and password in .npmrc", ":_auth=", "[A-Za-z0-9+/]{12,400}", "https://docs.npmjs.com/cli/v11/configuring-npm/npmrc#auth-related-configuration", "base64 of user:password", func(m []byte) bool { return base64Of(m[len(":_auth="):], userAndPassword) }},
 }
 
@@ -56,6 +57,11 @@ var forgeAssignments = []assignment{
 	{"snyk-token", "Snyk API token", "snyk_token|snyk_api_token", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", "https://docs.snyk.io/snyk-api/authentication-for-api", "", nil},
 	{"codecov-token", "Codecov upload token", "codecov_token", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", "https://docs.codecov.com/docs/codecov-tokens", "", nil},
 	{"docker-config-auth", "user and password in Docker's config.json", `"auth":|"auth\":`, "[A-Za-z0-9+/]{16,400}", "https://docs.docker.com/reference/cli/docker/login/", "base64 of user:password", func(v []byte) bool { return base64Of(v, userAndPassword) }},
+}
+
+// plainPassword reports whether b is printable text of 6 characters or more that is no placeholder.
+func plainPassword(b []byte) bool {
+	return len(b) >= 6 && varied(b, 4) && !placeholder(b) && !wordPassword(b) && !bytes.ContainsFunc(b, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // userAndPassword reports whether b is printable text with a colon and something on either side.

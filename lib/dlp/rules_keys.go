@@ -23,6 +23,25 @@ func keysAndBearers() []Rule {
 			},
 		},
 		{
+			Name:    "jwk-private-key",
+			Matches: `the private part of a JSON Web Key: "d": and base64url of 32 bytes or more`,
+			Source:  "https://www.rfc-editor.org/rfc/rfc7518#section-6",
+			Check:   "the length of a key of Curve25519, P-256, P-384, P-521 or RSA, at least 20 different characters, random text",
+			patterns: []pattern{{
+				keywords: []string{`"d":`, `"d\":`},
+				steps:    seq(run(set(" \\\""), 1, 8), run(base64URL, 43, 700)),
+				after:    set("A-Za-z0-9_=-"),
+				check: func(m []byte) (from, to int, ok bool) {
+					from = bytes.IndexByte(m, ':') + 1
+					for m[from] == ' ' || m[from] == '\\' || m[from] == '"' {
+						from++
+					}
+					v := m[from:]
+					return from, len(m), (len(v) == 43 || len(v) == 64 || len(v) == 76 || len(v) == 88 || len(v) > 170) && varied(v, 20) && randomText(v) && mixedCase(v)
+				},
+			}},
+		},
+		{
 			Name:    "jwt",
 			Matches: "a JSON Web Token: header.payload.signature in base64url, up to 16 kB",
 			Source:  "https://www.rfc-editor.org/rfc/rfc7519",
@@ -39,11 +58,53 @@ func keysAndBearers() []Rule {
 	}
 }
 
-// privateKeyLine is the rest of a BEGIN line and what may stand between it and the body: line breaks, also as JSON and
-// URLs escape them, and what source code puts between two pieces of a string.
+// privateKeyLine is the rest of a BEGIN line and what may stand between it and the body.
 func privateKeyLine() []step {
 	label := step{class: set("A-Z0-9 "), min: len("PRIVATE KEY"), max: 50, check: isPrivateKeyLabel}
-	return seq([]step{label}, lit("-----"), run(set(" \t\r\n\\nru0AD%\"'+,"), 0, 64))
+	return seq([]step{label}, lit("-----"), []step{{class: base64Std, min: 0, max: 160, gap: beforeKeyBody}})
+}
+
+// lineBreak are line breaks, also as JSON and URLs escape them, and what source code puts between two pieces of a string.
+var lineBreak = set(" \t\r\n\\nru0AD%\"'+,")
+
+// beforeKeyBody takes line breaks, and what tools and people put before each line: the number that cat -n, editors and agents show, the
+// file and line of grep -n, the mark of a quotation, a comment or a list.
+func beforeKeyBody(rest []byte) (n int, short bool) {
+	n = runOf(lineBreak, rest, 64)
+	for range 3 {
+		at := n
+		switch end := n + runOf(nameOfFile, rest[n:], 80); {
+		case end == len(rest), rest[end] == ':' && end+1 == len(rest):
+			return n, true
+		case end > n && rest[end] == ':' && digit[rest[end+1]]: // file:12:
+			end++
+			at = end + runOf(digit, rest[end:], 7) + 1
+		case end > n && runOf(digit, rest[n:end], 7) == end-n && afterNumber[rest[end]]:
+			at = end + 1
+		case rest[n] != '/' && lineMark[rest[n]]:
+			at = n + runOf(lineMark, rest[n:], 8)
+		}
+		if at == n || at >= len(rest) {
+			return n, at >= len(rest)
+		}
+		n = at + runOf(lineBreak, rest[at:], 64)
+	}
+	return n, n == len(rest)
+}
+
+var (
+	nameOfFile  = set("A-Za-z0-9_./@-")
+	afterNumber = set(" \t:|)>.\\\xe2") // the last begins an arrow
+	lineMark    = set(">|#*;:\x86\x92\xe2")
+)
+
+// runOf returns how many of the first bytes of b belong to c, at most max.
+func runOf(c *class, b []byte, max int) int {
+	n := 0
+	for n < len(b) && n < max && c[b[n]] {
+		n++
+	}
+	return n
 }
 
 func isPrivateKeyLabel(match []byte) bool {

@@ -16,7 +16,7 @@ var agentTokens = []row{
 	{"jina-api-key", "Jina API key", "jina_", "<u>{60}", "https://jina.ai/embeddings/", "", nil},
 	{"e2b-api-key", "E2B API key", "e2b_", "<h>{40}", "https://e2b.dev/docs/api-key", "", nil},
 	{"browserbase-api-key", "Browserbase API key", "bb_live_", "<u>{27}", "https://docs.browserbase.com", "", nil},
-	{"runpod-api-key", "RunPod API key", "rpa_", "<c>{40,50}", "https://docs.runpod.io/get-started/api-keys", "", nil},
+	{"runpod-api-key", "RunPod API key", "rpa_", "<a>{40,50}", "https://docs.runpod.io/get-started/api-keys", "", nil},
 	{"kaggle-token", "Kaggle API token", "KGAT_", "<h>{32}", "https://www.kaggle.com/docs/api", "", nil},
 	{"cursor-api-key", "Cursor or Runway API key", "key_", "<h>{64}|<h>{128}", "https://cursor.com/docs/account/teams/admin-api", "", nil},
 	{"amp-token", "Amp access token", "sgamp_user_", "[A-Za-z0-9_]{40,100}", "https://ampcode.com/manual", "", nil},
@@ -25,7 +25,7 @@ var agentTokens = []row{
 
 // moreTokens are those of clouds, forges and services that are met less often.
 var moreTokens = []row{
-	{"vault-token", "HashiCorp Vault service token, short", "hvs.", "<a>{24}", "https://developer.hashicorp.com/vault/docs/concepts/tokens", "random text", randomText},
+	{"vault-token", "HashiCorp Vault service token, short", "hvs.", "<u>{24}", "https://developer.hashicorp.com/vault/docs/concepts/tokens", "random text", randomText},
 	{"google-hmac-key-id", "Google Cloud Storage HMAC key id", "GOOG1E", "<c>{55}", "https://cloud.google.com/storage/docs/authentication/hmackeys", "", nil},
 	{"firebase-server-key", "Firebase Cloud Messaging server key", "<u>{11}:APA91b", "<u>{120,160}", "https://firebase.google.com/docs/cloud-messaging/auth-server", "", nil},
 	{"cloudflare-tunnel-token", "Cloudflare Tunnel token", "eyJhIjoi", "<s>{120,300}", "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/", "base64 of account, tunnel and secret", base64JSON(`"t":"`, `"s":"`)},
@@ -38,7 +38,7 @@ var moreTokens = []row{
 	{"cockroachdb-api-key", "CockroachDB Cloud API key", "CCDB1_", "<a>{22}_<a>{40}", "https://www.cockroachlabs.com/docs/cockroachcloud/managing-access", "", nil},
 	{"xata-api-key", "Xata API key", "xau_", "<a>{36}", "https://xata.io/docs", "random text", randomText},
 	{"maxmind-license-key", "MaxMind license key", "<a>{29}_mm", "k", "https://support.maxmind.com/hc/en-us/articles/4407111582235", "", nil},
-	{"newrelic-license-key", "New Relic license key", "<l>{32}FFFFNR", "AL", newRelicKeys, "", nil},
+	{"newrelic-license-key", "New Relic license key", "<a>{36}NRA", "L", newRelicKeys, "", nil},
 	{"honeycomb-key", "Honeycomb ingest key", "hcaik_|hcbik_|hcxik_|hcalk_|hcamk_", "<l>{58}", "https://docs.honeycomb.io/configure/environments/manage-api-keys/", "", nil},
 	{"axiom-token", "Axiom API token", "xaat-|xapt-", uuidForm, "https://axiom.co/docs/reference/tokens", "", nil},
 	{"honeybadger-token", "Honeybadger API token", "hbp_", "<a>{36}", "https://docs.honeybadger.io/api/", "random text", randomText},
@@ -48,7 +48,7 @@ var moreTokens = []row{
 	{"packagist-token", "Private Packagist token", "packagist_uut_|packagist_ort_|packagist_out_|packagist_ack_", "<h>{40,90}", "https://packagist.com/docs", "", nil},
 	{"segment-token", "Segment public API token", "sgp_", "<a>{64}", "https://segment.com/docs/api/public-api/", "random text", randomText},
 	{"slack-cookie", "Slack session cookie", "xoxd-", "[A-Za-z0-9+/=_-]{40,400}", slackTokens, "", nil},
-	{"discord-token", "Discord bot token", "MTA|MTE|MTI|MTM|MTQ|MTU|MTY|MTc|MTg|MTk", "<u>{21,23}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
+	{"discord-token", "Discord bot token", "MT|Mj|Mz|ND|NT|Nj|Nz|OD|OT", "[AEIMQUYcgk][w-z0-5][MNO]<u>{18,21}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
 	{"facebook-access-token", "Facebook access token", "EAAC|EAAM|EAAB|EAAG", "<a>{100,400}", "https://developers.facebook.com/docs/facebook-login/guides/access-tokens/", "random text", randomText},
 	{"square-access-token-2", "Square access token, new form", "EAAA", "<u>{60}", squareTokens, "random text", randomText},
 	{"stripe-prod-key", "Stripe key, of an organisation or old", "sk_prod_|rk_prod_|sk_org_live_|sk_org_test_", "<a>{24,247}", "https://docs.stripe.com/keys", "", nil},
@@ -70,11 +70,15 @@ var moreTokens = []row{
 	{"exoscale-key", "Exoscale API key", "EXO", "<h>{24,32}", "https://community.exoscale.com/product/iam/", "", nil},
 	{"extended-private-key", "extended private key of a wallet (BIP 32)", "xprv", "<a>{107}", "https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki", "", nil},
 	{"docker-swarm-token", "Docker Swarm join token or unlock key", "SWMTKN-1-|SWMKEY-1-", "[A-Za-z0-9+/-]{43,80}", "https://docs.docker.com/engine/swarm/join-nodes/", "", nil},
+	{"inngest-signing-key", "Inngest signing key", "signkey-prod-|signkey-test-|signkey-branch-", "<h>{64}", "https://www.inngest.com/docs/platform/signing-keys", "", nil},
+	{"lob-api-key", "Lob API key", "live_|test_", "<h>{35}", "https://docs.lob.com", "", nil},
+	{"twilio-account-token", "Twilio account SID and its auth token", "AC", "<h>{32}:<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
 	{"shopify-partner-token", "Shopify partner API token", "prtapi_", "<h>{32,40}", shopifyTokens, "", nil},
 }
 
 var moreAssignments = []assignment{
-	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
+	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|azure_devops_token|azdo_pat|azdo_token|ado_pat|vsts_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
+	{"kubeadm-token", "token of kubeadm join", "bootstrap_token|kubeadm_token|join_token", "<l>{6}.<l>{16}", "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/", "a digit", hasDigit},
 	{"heroku-legacy-api-key", "Heroku API key, old form", "heroku_api_key|heroku_token|heroku_api_token", uuidForm, "https://devcenter.heroku.com/articles/authentication", "", nil},
 	{"hetzner-token", "Hetzner Cloud API token", "hcloud_token|hetzner_token|hetzner_api_token", "<a>{64}", "https://docs.hetzner.cloud", "random text", randomText},
 	{"linode-token", "Linode personal access token", "linode_token|linode_api_token|linode_cli_token", "<h>{64}", "https://techdocs.akamai.com/linode-api/reference/get-started", "", nil},

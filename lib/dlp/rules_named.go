@@ -13,7 +13,7 @@ func named(others []Rule) []Rule {
 	var known []string
 	for _, rule := range others {
 		for _, p := range rule.patterns {
-			if !p.fold && p.behind == nil {
+			if !p.fold && p.behind == nil && len(p.keywords[0]) > 2 {
 				known = append(known, p.keywords...)
 			}
 		}
@@ -22,11 +22,10 @@ func named(others []Rule) []Rule {
 	const check = "random text of 16 characters or more with digits and both cases, a digest, or a UUID; no public key, no placeholder, no code"
 	value := set("A-Za-z0-9_.:+/=~-")
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
-	for _, name := range []string{"api_key", "apikey", "api-key", "api_token", "apitoken", "api-token", "auth_token", "authtoken", "auth-token", "access_token", "accesstoken", "access-token",
-		"refresh_token", "refreshtoken", "refresh-token", "client_secret", "clientsecret", "client-secret", "api_secret", "apisecret", "api-secret", "app_secret", "appsecret", "secret_key", "secretkey", "secret-key",
-		"consumer_secret", "signing_secret", "jwt_secret", "webhook_secret", "bearer_token", "private_token", "private-token"} {
+	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
+		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token", "jwt.secret"} {
 		p := namedPattern(name, true, value, known, namedKey)
-		p.amid = forAll
+		p.amid, p.spelled = forAll, true
 		keys.patterns = append(keys.patterns, p)
 	}
 	p := namedPattern("_KEY", false, value, known, namedKey)
@@ -34,13 +33,13 @@ func named(others []Rule) []Rule {
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE"}
 	keys.patterns = append(keys.patterns, p)
-	for _, name := range []string{"_token", "_secret"} {
-		p := namedPattern(name, true, value, known, namedToken)
+	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
+		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
 		p.amid = forAll
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
-			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY"}
+			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY", "SEQUENCE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		keys.patterns = append(keys.patterns, p)
 	}
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password or passwd, in any case, or _PASS or _PWD", Source: source,
@@ -69,15 +68,19 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 		after:    set("A-Za-z0-9([{"),
 		check: func(m []byte) (int, int, bool) {
-			n, _ := between(m[len(name):min(len(m), len(name)+gapMax)])
-			from := len(name) + n
-			if !assigns(m[len(name):from]) {
+			end := lengthOf(name, m)
+			n, _ := between(m[end:min(len(m), end+gapMax)])
+			from := end + n
+			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 {
 				return 0, 0, false
 			}
 			for _, prefix := range known {
 				if bytes.HasPrefix(m[from:], []byte(prefix)) {
 					return 0, 0, false
 				}
+			}
+			if m[from] == '=' || m[from] == ':' { // behind what looks like a length
+				return 0, 0, false
 			}
 			length, ok := ok(m[from:])
 			return from, from + length, ok
@@ -88,11 +91,32 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 // assigns reports whether what stands between a name and its value says that they belong together, as an assignment, a mapping or
 // a field of a form, instead of standing in a list or in prose.
 func assigns(between []byte) bool {
-	return bytes.ContainsAny(between, ":=>") || bytes.Contains(between, []byte("\n")) && !bytes.Contains(between, []byte(",")) || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
+	return bytes.ContainsAny(between, ":=>|") || bytes.Contains(between, []byte("\n")) && !bytes.ContainsAny(between, ",;)]}") || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
+}
+
+// listed reports whether between parts a name and its value as arguments, rows of a table and words of a shell do: ("NAME", "value"),
+// NAME value, and name,value.
+func listed(between []byte) bool {
+	const space, quotes = " \t", "\\\"'`"
+	before, after, comma := bytes.Cut(between, []byte(","))
+	if !comma {
+		return len(between) > 0 && len(bytes.Trim(between, space+quotes)) == 0
+	}
+	quoted := bytes.ContainsAny(before, quotes)
+	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
+}
+
+func digits(b []byte) (n int) {
+	for _, c := range b {
+		if digit[c] {
+			n++
+		}
+	}
+	return n
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.
-var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "ey", "bottle-dummy-", "sk-ant-"}
+var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
 
 // publishedValues are those of the examples of RFC 5849, RFC 6749 and OpenID Connect Core, the UUIDs of most documentation, and digests of
 // nothing.
@@ -102,7 +126,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
-	if len(v) < 16 || !varied(v, 8) || placeholder(v) || madeUp(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -173,8 +197,13 @@ func isDigest(v []byte) bool {
 
 func namedPassword(v []byte) (length int, ok bool) {
 	// What ends a value where nothing quotes it.
-	if n := bytes.IndexAny(v, "&;,<)"); n >= 0 {
+	if n := bytes.IndexAny(v, ";,<)"); n >= 0 {
 		v = v[:n]
+	}
+	if before, next, ok := bytes.Cut(v, []byte("&")); ok { // the next parameter
+		if n := runOf(nameChar, next, len(next)); n == len(next) || next[n] == '=' {
+			v = before
+		}
 	}
 	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || wordPassword(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
@@ -182,5 +211,10 @@ func namedPassword(v []byte) (length int, ok bool) {
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return len(v), byChance(text) && hasDigit(text)
 	}
-	return len(v), byChance(v) && hasDigit(v) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return len(v), (byChance(v) || allKinds(v)) && hasDigit(v) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+}
+
+// allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.
+func allKinds(v []byte) bool {
+	return hasAll(v, lower, upperLetter, digit, set("!#%^&*@+~?=-")) && !bytes.ContainsAny(v, "./:()[]>|\\")
 }

@@ -53,7 +53,7 @@ var serviceTokens = []row{
 
 var serviceAssignments = []assignment{
 	{"telegram-bot-token", "Telegram bot token", "telegram_bot_token|telegram_token|bot_token|tg_token", "<d>{8,10}:<u>{35}", telegramTokens, "", nil},
-	{"discord-bot-token", "Discord bot token", "discord_bot_token|discord_token|bot_token|authorization_bot|authorization: bot", "[MNO]<u>{23,25}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
+	{"discord-bot-token", "Discord bot token", "discord_bot_token|discord_token|bot_token|authorization_bot|authorization: bot", "[MNO]<u>{22,25}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
 	{"twilio-auth-token", "Twilio auth token", "twilio_auth_token|twilio_token", "<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
 	{"mailgun-api-key", "Mailgun API key", "mailgun_api_key|mailgun_key|mg_api_key", "key-<h>{32}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
 	{"mailgun-signing-key", "Mailgun key, new form", "mailgun_api_key|mailgun_key|mailgun_signing_key", "<h>{32}-<h>{8}-<h>{8}", "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication", "", nil},
@@ -62,6 +62,24 @@ var serviceAssignments = []assignment{
 	{"twitter-api-secret", "X API secret", "twitter_api_secret|twitter_consumer_secret", "<a>{50}", "https://docs.x.com/resources/fundamentals/authentication/overview", "upper and lower case mixed", mixedCase},
 	{"spotify-client-secret", "Spotify client secret", "spotify_client_secret", "<h>{32}", "https://developer.spotify.com/documentation/web-api/concepts/apps", "", nil},
 	{"asana-token", "Asana personal access token", "asana_access_token|asana_token|asana_pat|asana_api_key|asana_key", "<d>{1,2}/<d>{12,18}/<d>{12,18}:<a>{32}|<d>{1,2}/<d>{12,18}[/:]<a>{32}", "https://developers.asana.com/docs/personal-access-token", "", nil},
+}
+
+// mailgun is for a key that no name gives away. Names of caches end in key- and a digest as well, which is why nothing of a name may stand before.
+func mailgun() []Rule {
+	return []Rule{{
+		Name:    "mailgun-private-key",
+		Matches: "key- and 32 hex digits",
+		Source:  "https://documentation.mailgun.com/docs/mailgun/api-reference/authentication",
+		Check:   "exact form, a word of its own, at least 8 different characters",
+		patterns: []pattern{{
+			keywords: []string{"key-"},
+			before:   nameChar,
+			steps:    run(lowerHex, 32, 32),
+			after:    nameChar,
+			check:    all(func(m []byte) bool { return varied(m[len("key-"):], 8) && !placeholder(m) }),
+			joins:    joinRandom,
+		}},
+	}}
 }
 
 // discordToken reports whether the first part of a bot's token is base64 of its user id, a number.

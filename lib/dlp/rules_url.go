@@ -10,29 +10,105 @@ var (
 	urlUser     = set("A-Za-z0-9._~%!$&*+=-")
 	urlPassword = set("A-Za-z0-9._~%!$&*+=^#,;?()-")
 	hostName    = set("A-Za-z0-9.-")
+	pgName      = set("A-Za-z0-9_*.-")
+	oracleUser  = set("A-Za-z0-9_$#-")
 )
 
 func passwordsInURLs() []Rule {
 	const rfc = "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1"
-	const check = "a password of 8 characters or more with letters and digits, no placeholder; a host that is not this machine or an example"
+	const check = "a password of 8 characters or more with letters and digits, or of 10 in both cases, no placeholder; random text where the host is this machine or an example"
 	rule := func(name, what string, schemes ...string) Rule {
 		return Rule{
 			Name: name, Matches: what + ": " + strings.Join(schemes, " or ") + " and user:password@host", Source: rfc, Check: check,
 			patterns: []pattern{{
 				keywords: schemes,
 				fold:     true,
-				steps:    seq(run(urlUser, 0, 64), lit(":"), run(union(urlPassword, set("@")), 10, 288)), // @ in a password is undone with all else
+				steps:    userinfo,
 				check:    urlCredentials,
 				joins:    joinLines,
 				joinFrom: 2,
 			}},
 		}
 	}
+	database := rule("database-url", "database URL with a password", "postgres://", "postgresql://", "mysql://", "mysql2://", "mariadb://", "mongodb://",
+		"mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://", "mssql://", "sqlserver://", "clickhouse://", "cockroachdb://", "oracle://",
+		"neo4j://", "bolt://", "nats://", "mqtt://", "mqtts://")
+	database.patterns = append(database.patterns, pattern{ // postgresql+asyncpg://, neo4j+s://
+		keywords: []string{"postgresql+", "postgres+", "mysql+", "mariadb+", "mssql+", "oracle+", "redis+", "neo4j+", "bolt+", "cockroachdb+", "clickhouse+"},
+		fold:     true,
+		steps:    seq(run(set("a-z0-9"), 1, 16), lit("://"), userinfo),
+		check:    urlCredentials,
+		joins:    joinLines,
+		joinFrom: 6,
+	}, pattern{
+		keywords: []string{"jdbc:oracle:thin:", "jdbc:oracle:oci:"},
+		steps:    seq(run(oracleUser, 1, 64), lit("/"), run(urlPassword, 8, 160), lit("@"), run(hostName, 1, 1)),
+		check: func(m []byte) (from, to int, ok bool) {
+			at := bytes.LastIndexByte(m, '@')
+			return 0, at, goodPassword(m[bytes.IndexByte(m, '/')+1 : at])
+		},
+	})
 	return []Rule{
-		rule("database-url", "database URL with a password", "postgres://", "postgresql://", "mysql://", "mysql2://", "mariadb://", "mongodb://",
-			"mongodb+srv://", "redis://", "rediss://", "amqp://", "amqps://", "mssql://", "sqlserver://", "clickhouse://", "cockroachdb://", "oracle://"),
+		database,
 		rule("basic-auth-url", "URL with a password", "https://", "http://", "ftp://", "ftps://", "sftp://", "ldap://", "ldaps://", "smtp://", "smtps://"),
+		mysqlDSN(),
+		{
+			Name:    "pgpass-password",
+			Matches: "HOST:5432:DATABASE:USER:PASSWORD, a line of .pgpass",
+			Source:  "https://www.postgresql.org/docs/current/libpq-pgpass.html",
+			Check:   "a password of 8 characters or more with letters and digits, or of 10 in both cases, no placeholder",
+			patterns: []pattern{{
+				keywords: []string{":5432:"},
+				steps:    seq(run(pgName, 1, 64), lit(":"), run(pgName, 1, 64), lit(":"), run(shellPassword, 8, 160)),
+				check: func(m []byte) (from, to int, ok bool) {
+					from = bytes.LastIndexByte(m, ':') + 1
+					return from, len(m), goodPassword(m[from:])
+				},
+			}},
+		},
 	}
+}
+
+// userinfo is what stands behind a URL's scheme. @ in a password is undone with all else.
+var userinfo = seq(run(urlUser, 0, 64), lit(":"), run(union(urlPassword, set("@")), 10, 288))
+
+// mysqlDSN is for the data source names of Go's driver, which have no mark before the password: user:password@tcp(host)/db.
+func mysqlDSN() Rule {
+	rule := Rule{
+		Name:    "mysql-dsn",
+		Matches: "user:password@tcp(host) or @unix(path) after mysql, dsn, database_url and the like",
+		Source:  "https://github.com/go-sql-driver/mysql#dsn-data-source-name",
+		Check:   "a password of 8 characters or more with letters and digits, or of 10 in both cases, no placeholder",
+	}
+	user := run(urlUser, 1, 64)
+	between := gapBefore(user)
+	for _, name := range []string{"mysql", "dsn", "database_url", "db_url"} {
+		for _, network := range []string{"tcp(", "unix("} {
+			rule.patterns = append(rule.patterns, pattern{
+				keywords: []string{name},
+				fold:     true,
+				spelled:  true,
+				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, user, lit(":"), run(urlPassword, 8, 160), lit("@"+network)),
+				check: func(m []byte) (from, to int, ok bool) {
+					end := lengthOf(name, m)
+					n, _ := between(m[end:min(len(m), end+gapMax)])
+					from, to = end+n, bytes.LastIndexByte(m, '@')
+					_, password, _ := bytes.Cut(m[from:to], []byte(":"))
+					return from, to, goodPassword(password)
+				},
+			})
+		}
+	}
+	return rule
+}
+
+// goodPassword reports whether p is more than a word, and no placeholder.
+func goodPassword(p []byte) bool {
+	p = AppendPercentDecoded(nil, p)
+	if !varied(p, 6) || placeholder(p) || wordPassword(p) {
+		return false
+	}
+	return hasAll(p, digit, letter) || len(p) >= 10 && hasAll(p, lower, upperLetter) && mixedCase(p)
 }
 
 // urlCredentials takes scheme to password as the value, and judges password and host.
@@ -46,15 +122,17 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 	if len(password) < 8 || len(password) > 160 || at+1 == len(m) || !hostName[m[at+1]] {
 		return 0, 0, false
 	}
-	password = AppendPercentDecoded(nil, password)
 	host := strings.ToLower(string(m[at+1:]))
-	if !hasAll(password, digit, set("A-Za-z")) || !varied(password, 6) || placeholder(password) || wordPassword(password) {
+	if !goodPassword(password) {
 		return 0, 0, false
 	}
+	web := bytes.HasPrefix(m, []byte("http"))
 	switch {
-	case strings.HasPrefix(host, "localhost"), strings.HasPrefix(host, "127."), strings.HasPrefix(host, "0.0.0.0"), strings.HasPrefix(host, "example."),
-		strings.Contains(host, ".example"), host == "host", host == "hostname":
+	case web && (strings.HasPrefix(host, "localhost") || strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "0.0.0.0")), host == "host", host == "hostname":
 		return 0, 0, false
+	case strings.HasPrefix(host, "localhost"), strings.HasPrefix(host, "127."), strings.HasPrefix(host, "0.0.0.0"), strings.HasPrefix(host, "example."), strings.Contains(host, ".example"):
+		password = AppendPercentDecoded(nil, password)
+		return 0, at, len(password) >= 10 && (byChance(password) || len(password) >= 12 && allKinds(password)) && !madeUp(password)
 	}
 	return 0, at, true
 }
@@ -91,7 +169,7 @@ func netrc() []Rule {
 					n = spaceAt(m[from:])
 				}
 				v := m[from:]
-				return from, len(m), len(v) >= 8 && hasAll(v, digit, set("A-Za-z")) && varied(v, 6) && !placeholder(v) && !wordPassword(v)
+				return from, len(m), len(v) >= 8 && goodPassword(v)
 			},
 		})
 	}

@@ -16,6 +16,7 @@ var encodings = [...]*encoding{
 	newEncoding("base64", 6, 4, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "-_"),
 	newEncoding("base32", 5, 8, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ""),
 	newEncoding("hex", 4, 2, "0123456789abcdef", ""),
+	newEncoding("base32", 5, 8, "abcdefghijklmnopqrstuvwxyz234567", ""), // one of its own: with both cases it would be nearly all of base64
 }
 
 // runChar are the characters that any of the encodings has: those of base64.
@@ -393,4 +394,11 @@ func (r *runs) held(v *view) int64 {
 		}
 	}
 	return least
+}
+
+// shifted reports whether so little stands before win[at] in what was decoded that it moves the rest to another alignment: base64 of
+// x, xy or nothing and a value.
+func (e *engine) shifted(at int) bool {
+	const most = 4 // bytes of base32's groups, but for one
+	return e.origins != nil && e.first == 0 && e.base+int64(at) <= most
 }

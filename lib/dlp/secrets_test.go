@@ -72,10 +72,12 @@ type planted struct {
 func (m maker) secrets() []planted {
 	same := func(rule, value string) planted { return planted{rule, value, value} }
 	awsSecret := m.text("abcdefghij", 4) + m.text("ABCDEFGHIJ", 4) + m.text("0123456789", 4) + m.text(stdChars, 28)
+	jwk := m.text(urlChars, 41) + "aZ"
 	all := []planted{
 		same("github-token", m.github()),
 		same("github-installation-token", "ghs_"+m.text(digitChars, 7)+"_"+m.jwt(`{"alg":"RS256","typ":"JWT"}`, 90)),
 		same("github-fine-grained-token", "github_pat_"+m.text(alnumChars, 22)+"_"+m.text(alnumChars, 59)),
+		same("github-refresh-token", "ghr_"+m.text(alnumChars, 76)),
 		same("openai-api-key", "sk-"+m.text(alnumChars, 20)+"T3Blbk"+"FJ"+m.text(alnumChars, 20)),
 		same("openai-api-key", "sk-proj-"+m.text(urlChars, 74)+"T3Blbk"+"FJ"+m.text(urlChars, 74)),
 		same("openai-api-key", "sk-svcacct-"+m.text(urlChars, 58)+"T3Blbk"+"FJ"+m.text(urlChars, 58)),
@@ -96,6 +98,7 @@ func (m maker) secrets() []planted {
 		same("google-api-key", "AIza"+m.text(urlChars, 35)),
 		same("google-oauth-access-token", "ya29."+m.text(urlChars, 180)),
 		same("google-oauth-client-secret", "GOCSPX-"+m.text(urlChars, 28)),
+		{"jwk-private-key", `{"kty":"EC","d":"` + jwk + `","crv":"P-256"}`, jwk},
 		same("jwt", m.jwt(`{"alg":"ES256","typ":"JWT","kid":"`+m.text(alnumChars, 20)+`"}`, 300)),
 		same("jwt", m.jwt("{\n  \"typ\": \"JWT\",\n  \"alg\": \"HS256\"\n}", 8000)),
 	}

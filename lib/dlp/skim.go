@@ -40,20 +40,29 @@ func (s *skimmer) add(k keyword) {
 	s.begin(k.text, k.follows())
 }
 
-// follows is what must stand behind k; nil: anything may.
-func (k *keyword) follows() *class {
-	if p := k.pattern; p != nil && len(p.steps) > 0 && p.steps[0].min > 0 && p.steps[0].gap == nil {
-		return p.steps[0].class
+// follows is what must stand behind k, for one byte or two; none: anything may.
+func (k *keyword) follows() (all []*class) {
+	p := k.pattern
+	if p == nil {
+		return nil
 	}
-	return nil
+	for _, s := range p.steps {
+		if s.min == 0 || s.gap != nil {
+			break
+		}
+		if all = append(all, s.class); s.max > 1 || len(all) == 2 {
+			break
+		}
+	}
+	return all
 }
 
-// begin makes the begin of a keyword known. Behind text there is a byte of follows; nil: any, or none.
-func (s *skimmer) begin(text string, follows *class) {
-	if len(text) < skimLen || len(text) == skimLen && follows != nil {
+// begin makes the begin of a keyword known. Behind text there are bytes of follows; where there are none of those: any, or none.
+func (s *skimmer) begin(text string, follows []*class) {
+	if len(text) < skimLen || len(text) == skimLen && len(follows) > 0 {
 		for c := range 256 {
-			if follows == nil || follows[c] {
-				s.begin(text+string([]byte{byte(c)}), nil)
+			if len(follows) == 0 || follows[0][c] {
+				s.begin(text+string([]byte{byte(c)}), follows[min(1, len(follows)):])
 			}
 		}
 		return

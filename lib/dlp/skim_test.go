@@ -57,7 +57,12 @@ func TestSeekFindsWhatSteppingFinds(t *testing.T) {
 		ends, hits := r.auto.ends(text)
 		matches := func(i int) bool { // behind the i-th there is what a match must have
 			return slices.ContainsFunc(hits[i], func(k keyword) bool {
-				return k.follows() == nil || ends[i] < len(text) && k.follows()[text[ends[i]]]
+				for j, c := range k.follows() {
+					if at := ends[i] + j; len(k.text)+j < skimLen+1 && (at >= len(text) || !c[text[at]]) {
+						return false
+					}
+				}
+				return true
 			})
 		}
 		pos, state, seen := 0, uint32(0), 0

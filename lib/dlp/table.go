@@ -106,7 +106,7 @@ func kindsOf(steps []step) int {
 }
 
 // placeholders are what documentation puts into the place of a credential.
-var placeholders = []string{"example", "xxxxx", "your_", "your-", "yourtoken", "yourapi", "yoursecret", "placeholder", "changeme", "redacted", "12345678", "abcdefgh", "00000000", "....", "****"}
+var placeholders = []string{"example", "xxxxx", "your_", "your-", "yourtoken", "yourapi", "yoursecret", "placeholder", "changeme", "redacted", "12345678", "abcdefgh", "00000000", "01020304", "...", "****"}
 
 // placeholder reports whether body stands for a credential instead of being one.
 func placeholder(body []byte) bool {
@@ -129,16 +129,4 @@ func union(a, b *class) *class {
 		c[i] = a[i] || b[i]
 	}
 	return &c
-}
-
-func unique(list []string) []string {
-	var out []string
-	seen := map[string]bool{}
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
 }

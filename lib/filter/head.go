@@ -133,18 +133,20 @@ func (r *ruling) scanField(rules *dlp.Rules, name string, values []string, where
 const shortest = 16
 
 // scanName judges a field's name, in the lower case that HTTP/2 sends: net/http
-// shows it with other capitals, which hide the secret from the rules.
+// shows it with other capitals, which hide the secret from the rules. Those for
+// names do without what the case tells.
 func (r *ruling) scanName(rules *dlp.Rules, name, where string) error {
 	if len(name) < shortest {
 		return nil
 	}
+	p := place{where: where, location: "the name of a " + where, fixed: true}
 	for _, spelling := range spellings(name) {
-		p := place{where: where, location: "the name of a " + where, fixed: true}
 		if _, err := r.filter.judgeFindings(r, rules.Scan([]byte(spelling)), p); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := r.filter.judgeFindings(r, r.rules.names.Scan([]byte(name)), p)
+	return err
 }
 
 // spellings are those of a field's name that net/http does not show: of HTTP/2,
@@ -154,6 +156,6 @@ func spellings(name string) []string { return []string{strings.ToLower(name), st
 // fieldName is how a field's name is shown.
 func (r *ruling) fieldName(name string) string {
 	return locate.Name(name, func([]byte) bool {
-		return len(name) >= shortest && slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) })
+		return len(name) >= shortest && r.rules.names.Scan([]byte(name)) != nil || len(name) >= shortest && slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) })
 	})
 }

@@ -16,6 +16,8 @@ type exemptFunc = func(rule string, value []byte) bool
 // hostRules are the scanner's rules for requests to one host.
 type hostRules struct {
 	all *dlp.Rules
+	// names are those for names of fields, of which net/http loses the case.
+	names *dlp.Rules
 	// authorization are those for the Authorization header, where a certain
 	// credential belongs on some hosts.
 	authorization *dlp.Rules
@@ -39,9 +41,13 @@ func compile(rules []dlp.Rule, o dlp.Options, dummies exemptFunc, expected map[a
 		if err != nil {
 			return compiled{}, err
 		}
-		c := compiled{hostRules{all, all}, make(map[authority.Pattern]hostRules, len(expected))}
+		names, err := dlp.Compile(dlp.CaseLost(rules), dlp.Options{Exempt: o.Exempt, Label: o.Label, Depth: -1})
+		if err != nil {
+			return compiled{}, err
+		}
+		c := compiled{hostRules{all, names, all}, make(map[authority.Pattern]hostRules, len(expected))}
 		for p, e := range expected {
-			h := hostRules{all, all.Exempting(e.listed)}
+			h := hostRules{all, names, all.Exempting(e.listed)}
 			if e.dummy {
 				inert := inertDummy(all, dummies)
 				h.all = all.Exempting(inert)

@@ -1,0 +1,46 @@
+package dlp
+
+import (
+	std32 "encoding/base32"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A letter or two before a value move it to another alignment. They do not make it part of a longer word.
+func TestValueMovedToAnotherAlignmentByLetters(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(41)
+	for _, token := range []string{"glpat-" + m.text(urlChars, 20), "AKIA" + m.text(base32Chars, 16), "r8_" + m.text(alnumChars, 35) + "aZ", "SK" + m.text(hexChars, 32)} {
+		for _, before := range []string{"", "x", "xy", "xyz"} {
+			for _, text := range []string{
+				base64.StdEncoding.EncodeToString([]byte(before + token)),
+				`{"data":"` + base64.RawURLEncoding.EncodeToString([]byte(before+token)) + `"}`,
+				std32.StdEncoding.EncodeToString([]byte(before + token)),
+			} {
+				found := r.Scan([]byte(text))
+				require.Len(t, found, 1, "%s before %s: %s", before, token, text)
+			}
+		}
+	}
+	require.Empty(t, r.Scan([]byte("xSK"+m.text(hexChars, 32))), "not decoded")
+	long := base64.StdEncoding.EncodeToString([]byte("the word abcdeSK" + m.text(hexChars, 32)))
+	require.Empty(t, r.Scan([]byte(long)), "amid what was decoded")
+}
+
+func TestBase32InLowerCase(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(42)
+	for range 20 {
+		token := m.github()
+		text := strings.ToLower(strings.TrimRight(std32.StdEncoding.EncodeToString([]byte(m.text(alnumChars, m.IntN(5))+" "+token)), "="))
+		for _, in := range []string{text, `{"name":"` + text + `.example"}`, base64.StdEncoding.EncodeToString([]byte(text))} {
+			found := r.Scan([]byte(in))
+			require.Len(t, found, 1, in)
+			require.Equal(t, "github-token", found[0].Rule)
+			require.Contains(t, found[0].Encoding, "base32")
+		}
+	}
+}
