@@ -48,7 +48,7 @@ func (m maker) made(rule string) string {
 	case "cloudflare-tunnel-token":
 		return base64.RawStdEncoding.EncodeToString([]byte(`{"a":"` + m.text(hexChars, 32) + `","t":"` + m.text(hexChars, 36) + `","s":"` + m.text(alnumChars, 40) + `"}`))
 	case "discord-token":
-		return base64.RawURLEncoding.EncodeToString([]byte(m.text("123456789", 1)+m.text(digitChars, 16+m.IntN(3)))) + "." + m.text(urlChars, 6) + "." + m.text(urlChars, 30) + "aZ"
+		return base64.RawURLEncoding.EncodeToString([]byte(m.text("123456789", 1)+m.text(digitChars, 16+m.IntN(3)))) + "." + m.text(urlChars, 6) + "." + m.text(urlChars, 25+11*m.IntN(2)) + "aZ"
 	case "named-key":
 		return m.pick("ACME_TOKEN=", "acme_token: ", "acme_api_key: ", `"clientSecret": "`, "ACME_KEY='") + m.pick(m.text(alnumChars, 32)+"a1", m.text(hexChars, 32), m.text(alnumChars, 24)+"-"+m.text(alnumChars, 12))
 	case "named-password":

@@ -74,7 +74,6 @@ var infraTokens = []row{
 	{"sentry-user-token", "Sentry user token", "sntryu_", "<h>{64}", "https://docs.sentry.io/account/auth-tokens/", "", nil},
 	{"dynatrace-token", "Dynatrace API token", "dt0c01.|dt0s01.", "<c>{24}.<c>{64}", "https://docs.dynatrace.com/docs/dynatrace-api/basics/dynatrace-api-authentication", "", nil},
 	{"age-secret-key", "age identity", "AGE-SECRET-KEY-1", "[02-9AC-HJ-NP-Z]{58}", "https://github.com/C2SP/C2SP/blob/main/age.md#x25519-identities", "Bech32 checksum", bech32},
-	{"putty-private-key", "PuTTY private key", "Private-Lines: ", "<d>{1,3}[\r\n \\nr]{1,9}<s>{32,64}", "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html", "", nil},
 	{"mapbox-secret-token", "Mapbox secret token", "sk.eyJ", "<u>{50,200}.<u>{22}", "https://docs.mapbox.com/api/accounts/tokens/", "base64url of a JSON object", nil},
 }
 
@@ -86,7 +85,7 @@ var infraAssignments = []assignment{
 	{"vercel-token", "Vercel access token", "vercel_token|vercel_api_token", "<a>{24}", "https://vercel.com/docs/sign-in-with-vercel/tokens", "upper and lower case mixed", mixedCase},
 	{"okta-api-token", "Okta API token", "okta_api_token|okta_client_apitoken|okta_client_token|okta_token|ssws", "00<u>{40}", "https://developer.okta.com/docs/guides/create-an-api-token/main/", "", mixedCase},
 	{"wireguard-private-key", "WireGuard private key", "privatekey|private_key", "<s>{43}=", "https://www.wireguard.com/quickstart/", "32 bytes, clamped as Curve25519 wants them", wireguardKey},
-	{"fastly-api-token", "Fastly API token", "fastly_api_token|fastly_api_key", "<u>{32}", "https://docs.fastly.com/en/guides/using-api-tokens", "upper and lower case mixed", mixedCase},
+	{"fastly-api-token", "Fastly API token", "fastly_api_token|fastly_api_key|fastly_key", "<u>{32}", "https://docs.fastly.com/en/guides/using-api-tokens", "upper and lower case mixed", mixedCase},
 	{"algolia-admin-key", "Algolia admin key", "algolia_admin_key|algolia_api_key", "<h>{32}", "https://www.algolia.com/doc/guides/security/api-keys/", "", nil},
 	{"azure-storage-account-key", "Azure storage or Cosmos DB account key by its name", "azure_storage_key|storage_account_key|storage_key|account_key|cosmos_key|cosmosdb_key|cosmos_db_key|primary_key", "<s>{86}==", "https://learn.microsoft.com/en-us/azure/storage/common/storage-account-keys-manage", "", nil},
 	{"newrelic-license", "New Relic license key, old form", "new_relic_license_key|newrelic_license_key|nr_license_key", "<l>{40}", newRelicKeys, "", hasDigit},

@@ -23,6 +23,18 @@ func keysAndBearers() []Rule {
 			},
 		},
 		{
+			Name:    "putty-private-key",
+			Matches: "Private-Lines: and the begin of a PuTTY key's private part",
+			Source:  "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html",
+			Check:   "a number, and 32 characters of base64 or more, of at least 10 kinds",
+			patterns: []pattern{{
+				keywords: []string{"Private-Lines: "},
+				steps:    seq(run(digit, 1, 3), []step{{class: base64Std, min: 1, max: 160, gap: beforeKeyBody}}, run(base64Std, 32, 64)),
+				after:    base64Std,
+				check:    all(func(m []byte) bool { return varied(m[len(m)-32:], 10) }),
+			}},
+		},
+		{
 			Name:    "jwk-private-key",
 			Matches: `the private part of a JSON Web Key: "d": and base64url of 32 bytes or more`,
 			Source:  "https://www.rfc-editor.org/rfc/rfc7518#section-6",

@@ -48,7 +48,7 @@ var moreTokens = []row{
 	{"packagist-token", "Private Packagist token", "packagist_uut_|packagist_ort_|packagist_out_|packagist_ack_", "<h>{40,90}", "https://packagist.com/docs", "", nil},
 	{"segment-token", "Segment public API token", "sgp_", "<a>{64}", "https://segment.com/docs/api/public-api/", "random text", randomText},
 	{"slack-cookie", "Slack session cookie", "xoxd-", "[A-Za-z0-9+/=_-]{40,400}", slackTokens, "", nil},
-	{"discord-token", "Discord bot token", "MT|Mj|Mz|ND|NT|Nj|Nz|OD|OT", "[AEIMQUYcgk][w-z0-5][MNO]<u>{18,21}.<u>{6}.<u>{27,38}", discordDocs, "the first part is base64 of a number", discordToken},
+	{"discord-token", "Discord bot token", "MT|Mj|Mz|ND|NT|Nj|Nz|OD|OT", "[AEIMQUYcgk][w-z0-5][MNO]<u>{18,21}.<u>{6}.<u>{27}|[AEIMQUYcgk][w-z0-5][MNO]<u>{18,21}.<u>{6}.<u>{38}", discordDocs, "the first part is base64 of a number", discordToken},
 	{"facebook-access-token", "Facebook access token", "EAAC|EAAM|EAAB|EAAG", "<a>{100,400}", "https://developers.facebook.com/docs/facebook-login/guides/access-tokens/", "random text", randomText},
 	{"square-access-token-2", "Square access token, new form", "EAAA", "<u>{60}", squareTokens, "random text", randomText},
 	{"stripe-prod-key", "Stripe key, of an organisation or old", "sk_prod_|rk_prod_|sk_org_live_|sk_org_test_", "<a>{24,247}", "https://docs.stripe.com/keys", "", nil},

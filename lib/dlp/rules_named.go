@@ -13,7 +13,7 @@ func named(others []Rule) []Rule {
 	var known []string
 	for _, rule := range others {
 		for _, p := range rule.patterns {
-			if !p.fold && p.behind == nil && len(p.keywords[0]) > 2 {
+			if !p.fold && p.behind == nil && rule.Name != "discord-token" { // which has begins of two letters
 				known = append(known, p.keywords...)
 			}
 		}
@@ -23,7 +23,7 @@ func named(others []Rule) []Rule {
 	value := set("A-Za-z0-9_.:+/=~-")
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
-		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token", "jwt.secret"} {
+		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token", "jwt.secret"} {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
 		keys.patterns = append(keys.patterns, p)
@@ -94,13 +94,14 @@ func assigns(between []byte) bool {
 	return bytes.ContainsAny(between, ":=>|") || bytes.Contains(between, []byte("\n")) && !bytes.ContainsAny(between, ",;)]}") || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
 }
 
-// listed reports whether between parts a name and its value as arguments, rows of a table and words of a shell do: ("NAME", "value"),
-// NAME value, and name,value.
+// listed reports whether between parts a name and its value as arguments, rows of a table, words of a shell and sentences do: ("NAME", "value"),
+// NAME value, name,value, and set NAME to value.
 func listed(between []byte) bool {
 	const space, quotes = " \t", "\\\"'`"
 	before, after, comma := bytes.Cut(between, []byte(","))
 	if !comma {
-		return len(between) > 0 && len(bytes.Trim(between, space+quotes)) == 0
+		word := string(bytes.Trim(between, space+quotes))
+		return len(between) > 0 && (word == "" || word == "to" || word == "is")
 	}
 	quoted := bytes.ContainsAny(before, quotes)
 	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)

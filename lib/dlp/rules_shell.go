@@ -3,7 +3,7 @@ package dlp
 import "bytes"
 
 var (
-	shellUser     = set("A-Za-z0-9._~+=@-")
+	shellUser     = set("A-Za-z0-9._~+=-")
 	shellQuote    = set(" \\\"'`=")
 	shellPassword = set("!#$*+,./0-9:;<=>?@A-Z^_a-z~-") // no quotation mark, bracket, & or |, which end it
 )

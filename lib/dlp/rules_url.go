@@ -10,6 +10,7 @@ var (
 	urlUser     = set("A-Za-z0-9._~%!$&*+=-")
 	urlPassword = set("A-Za-z0-9._~%!$&*+=^#,;?()-")
 	hostName    = set("A-Za-z0-9.-")
+	dsnPassword = set("!#$*+,./0-9:;<=>?A-Z^_a-z~-")
 	pgName      = set("A-Za-z0-9_*.-")
 	oracleUser  = set("A-Za-z0-9_$#-")
 )
@@ -42,7 +43,7 @@ func passwordsInURLs() []Rule {
 		joinFrom: 6,
 	}, pattern{
 		keywords: []string{"jdbc:oracle:thin:", "jdbc:oracle:oci:"},
-		steps:    seq(run(oracleUser, 1, 64), lit("/"), run(urlPassword, 8, 160), lit("@"), run(hostName, 1, 1)),
+		steps:    seq(run(oracleUser, 1, 64), lit("/"), run(dsnPassword, 8, 160), lit("@"), run(hostName, 1, 1)),
 		check: func(m []byte) (from, to int, ok bool) {
 			at := bytes.LastIndexByte(m, '@')
 			return 0, at, goodPassword(m[bytes.IndexByte(m, '/')+1 : at])
@@ -80,7 +81,7 @@ func mysqlDSN() Rule {
 		Source:  "https://github.com/go-sql-driver/mysql#dsn-data-source-name",
 		Check:   "a password of 8 characters or more with letters and digits, or of 10 in both cases, no placeholder",
 	}
-	user := run(urlUser, 1, 64)
+	user := run(shellUser, 1, 64)
 	between := gapBefore(user)
 	for _, name := range []string{"mysql", "dsn", "database_url", "db_url"} {
 		for _, network := range []string{"tcp(", "unix("} {
@@ -88,7 +89,7 @@ func mysqlDSN() Rule {
 				keywords: []string{name},
 				fold:     true,
 				spelled:  true,
-				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, user, lit(":"), run(urlPassword, 8, 160), lit("@"+network)),
+				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, user, lit(":"), run(dsnPassword, 8, 160), lit("@"+network)),
 				check: func(m []byte) (from, to int, ok bool) {
 					end := lengthOf(name, m)
 					n, _ := between(m[end:min(len(m), end+gapMax)])

@@ -98,6 +98,7 @@ func (m maker) secrets() []planted {
 		same("google-api-key", "AIza"+m.text(urlChars, 35)),
 		same("google-oauth-access-token", "ya29."+m.text(urlChars, 180)),
 		same("google-oauth-client-secret", "GOCSPX-"+m.text(urlChars, 28)),
+		same("putty-private-key", "Private-Lines: 1"+m.pick("\n", "\r\n", `\n`)+m.text(stdChars, 48)),
 		{"jwk-private-key", `{"kty":"EC","d":"` + jwk + `","crv":"P-256"}`, jwk},
 		same("jwt", m.jwt(`{"alg":"ES256","typ":"JWT","kid":"`+m.text(alnumChars, 20)+`"}`, 300)),
 		same("jwt", m.jwt("{\n  \"typ\": \"JWT\",\n  \"alg\": \"HS256\"\n}", 8000)),

@@ -13,7 +13,7 @@ import (
 func TestValueMovedToAnotherAlignmentByLetters(t *testing.T) {
 	r := builtin(t)
 	m := newMaker(41)
-	for _, token := range []string{"glpat-" + m.text(urlChars, 20), "AKIA" + m.text(base32Chars, 16), "r8_" + m.text(alnumChars, 35) + "aZ", "SK" + m.text(hexChars, 32)} {
+	for _, token := range []string{"glpat-" + m.text(urlChars, 20), "AKIA" + m.text(base32Chars, 16), "r8_" + m.text(alnumChars, 35) + "aZ", "SK" + m.text(hexChars, 32), m.text(alnumChars, 42) + "AzSe" + m.text(alnumChars, 6)} {
 		for _, before := range []string{"", "x", "xy", "xyz"} {
 			for _, text := range []string{
 				base64.StdEncoding.EncodeToString([]byte(before + token)),

@@ -131,6 +131,10 @@ var disguises = []disguise{
 	{name: "base32, not padded, later alignment", do: func(m maker, s string) string {
 		return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(around(m.IntN(3), s)))
 	}},
+	{name: "base32 in lower case", do: func(m maker, s string) string {
+		return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(around(m.IntN(3), s))))
+	}},
+	{name: "base64, moved by letters", do: func(m maker, s string) string { return b64(m.text(lowers, m.IntN(3)) + s) }},
 	{name: "base64 in base64", do: func(_ maker, s string) string { return b64("x=" + b64(s)) }},
 	{name: "hexadecimal in base64", do: func(_ maker, s string) string { return b64(hex.EncodeToString([]byte(s))) }},
 	{name: "base64 in hexadecimal", do: func(_ maker, s string) string { return hex.EncodeToString([]byte(b64(s))) }},

@@ -74,7 +74,8 @@ func headerName(name string) string {
 	return "X-" + strings.ReplaceAll(fieldName(name), "_", "-")
 }
 
-var places = []place{
+// parts are the places of a request, and what stands there.
+var parts = []place{
 	{"path", inURL, false, func(m maker, _, text string) Request { return get("/hooks/" + text + "/done") }},
 	{"query", inURL, false, func(m maker, name, text string) Request {
 		return get("/v1/items?page=2&" + fieldName(name) + "=" + text + "&sort=asc")

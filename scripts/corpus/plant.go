@@ -48,6 +48,10 @@ func fits(c *credential, p *place, d *disguise) bool {
 		return false
 	case p.name == "source code" && d == nil && strings.Contains(c.value, `"`):
 		return false
+	case p.name == "name of a header" && (d != nil || c.named || c.file || !isToken(c.value)):
+		return false // only what a field may be called
+	case p.name == "Kubernetes Secret" && (c.file || d != nil):
+		return false // it is encoded already
 	case (p.name == "name of a parameter" || p.name == "path" || p.name == "name in JSON" || p.name == "Authorization: Bearer") && c.named && d == nil:
 		return false // nothing would say what it is
 	}
