@@ -77,14 +77,19 @@ func endOf(c *class, v []byte, i int) int {
 	return i
 }
 
-// notFingerprint is namedKey without the ids and fingerprints of OpenPGP keys, which are written in capitals: SIGNING_KEY=A62A….
-func notFingerprint(v []byte) (length int, ok bool) {
+// notID is namedKey without what is written in capitals after the _KEY of names: ids and fingerprints of OpenPGP keys, as in
+// SIGNING_KEY=A62A…, and ULIDs.
+func notID(v []byte) (length int, ok bool) {
 	length, ok = namedKey(v)
 	id := bytes.TrimPrefix(untilPlus(bytes.TrimLeft(v[:length], "+")), []byte("0x"))
-	if len(id) != 16 && len(id) != 40 {
+	alphabet := "0123456789ABCDEF"
+	switch {
+	case len(id) == 26 && id[0] < '8':
+		alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	case len(id) != 16 && len(id) != 40:
 		return length, ok
 	}
-	return length, ok && len(bytes.Trim(id, "0123456789ABCDEF")) > 0
+	return length, ok && len(bytes.Trim(id, alphabet)) > 0
 }
 
 // filePath reports whether v is the path of a file: builds/5e8d….zip. Base64 has the slash, but no dot.

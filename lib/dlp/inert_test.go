@@ -36,6 +36,7 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"camel case behind a name":     "# used by describe_secret\n\"VersionIdsToStages\": version_ids, \"output_token\": \"KeyValueStoreList.NextMarker\"",
 			"camel case in a form":         "text=api_key%3A+UserApiKeyByIdV2Response%0Apassword%3A+RsaOaepSha256EncryptedB64",
 			"fingerprint of OpenPGP":       "ARG SWIFT_SIGNING_KEY=" + m.text(upperHexChars, 40) + "\nENV MONGO_KEY=0x" + m.text(upperHexChars, 40) + " APT_KEY=" + m.text(upperHexChars, 16),
+			"ULID":                         "EVENT_KEY=01" + m.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24),
 			"path of a file":               "ARCHIVE_KEY=builds/" + m.text(hexChars, 40) + ".zip",
 			"names of what is no secret":   "RESTORE_KEY=v2-" + m.text(hexChars, 40) + "\nJOB_KEY=" + m.uuid() + "\nMINISIGN_KEY=RW" + m.text(stdChars, 54) + "\nSEGMENT_WRITE_KEY=" + m.text(alnumChars, 32),
 			"places in a list":             `{"next_query_token":"` + m.text(urlChars, 60) + `","after_token":"` + m.text(urlChars, 40) + `","partition_token":"` + m.text(stdChars, 60) + `"}`,

@@ -32,7 +32,7 @@ func named(others []Rule) []Rule {
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	p := namedPattern("_KEY", false, value, known, notFingerprint)
+	p := namedPattern("_KEY", false, value, known, notID)
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
