@@ -42,8 +42,11 @@ func isBinary(c byte) bool {
 // mostName is how much of a name is looked at.
 const mostName = 48
 
-// excluded reports whether one of p's words stands before win[at], or amid the name there, in any case.
+// excluded reports whether one of p's words stands before win[at], or amid the name there, in any case, or whether the keyword, which is to end a name, is all of it.
 func (p *pattern) excluded(win []byte, at int) bool {
+	if p.ofName && beginsName(win, at) {
+		return true
+	}
 	if at == 0 {
 		return false
 	}
@@ -69,6 +72,18 @@ func (p *pattern) excluded(win []byte, at int) bool {
 		if bytes.Contains(name, []byte(word)) {
 			return true
 		}
+	}
+	return false
+}
+
+// beginsName reports whether a name of a field or parameter begins at win[at]. Behind a space or a dot it may be a variable's.
+func beginsName(win []byte, at int) bool {
+	if at == 0 || alnum[win[at-1]] && !precededBy(win, at, alnum) { // behind an escape
+		return true
+	}
+	switch win[at-1] {
+	case '"', '\'', '`', '[', '&', '?', '=':
+		return true
 	}
 	return false
 }

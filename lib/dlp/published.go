@@ -42,6 +42,9 @@ func publishedJWT(token []byte) bool {
 	if err != nil {
 		return false
 	}
+	if forEverybody(claims) || bytes.Contains(claims, []byte(`"http://example.com/is_root"`)) { // RFC 7515 and 7519
+		return true
+	}
 	var newHash func() hash.Hash
 	switch h.Alg {
 	case "HS256":
@@ -58,13 +61,20 @@ func publishedJWT(token []byte) bool {
 		for _, key := range keys {
 			mac := hmac.New(newHash, []byte(key))
 			mac.Write(token[:second])
-			if base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) == string(signature) {
+			// What stands behind it may have been taken for a piece of it.
+			if bytes.HasPrefix(signature, base64.RawURLEncoding.AppendEncode(nil, mac.Sum(nil))) {
 				return true
 			}
 		}
 		return false
 	}
 	return signedWith(publishedKeys) || (johnDoe(claims) || wordsOnly(claims)) && signedWith(weakKeys)
+}
+
+// forEverybody reports whether claims are those of a Supabase project's anon key, which is delivered to every visitor.
+func forEverybody(claims []byte) bool {
+	var c struct{ Iss, Role string }
+	return json.Unmarshal(claims, &c) == nil && c.Iss == "supabase" && c.Role == "anon"
 }
 
 // johnDoe reports whether claims are those of the examples of jwt.io, and no more.

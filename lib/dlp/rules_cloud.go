@@ -10,13 +10,14 @@ func aws() []Rule {
 			Name:    "aws-access-key-id",
 			Matches: "AKIA or ASIA and 16 characters of base32",
 			Source:  awsIDs,
-			Check:   "base32 alphabet, a word of its own, at least 6 different characters, not one of the documentation's",
+			Check:   "base32 alphabet, a word of its own, at least 6 different characters, not one of the documentation's, nor the id of who signed a URL",
 			patterns: []pattern{{
 				keywords: []string{"AKIA", "ASIA"},
 				before:   upperNum,
+				unless:   []string{"X-AMZ-CREDENTIAL=", "X-AMZ-CREDENTIAL%3D", "X-AMZ-CREDENTIAL%253D"},
 				steps:    run(base32, 16, 16),
 				after:    alnum,
-				check:    all(func(m []byte) bool { return varied(m[4:], 6) && !isAWSExample(m) }),
+				check:    all(func(m []byte) bool { return varied(m[4:], 6) && !isAWSExample(m) && !placeholder(m) }),
 				joins:    joinRandom,
 			}},
 		},
@@ -89,7 +90,7 @@ func slackToken(match []byte) (from, to int, ok bool) {
 			return 0, 0, false
 		}
 	}
-	return 0, len(match), len(match) >= 30 && len(last) >= 10 && (hasDigit(last) || mixedCase(last)) && varied(last, 6)
+	return 0, len(match), len(match) >= 30 && len(last) >= 10 && (hasDigit(last) || mixedCase(last)) && varied(last, 6) && !placeholder(last)
 }
 
 // slackWebhook takes the last part of the path, which is the secret, as the measure.
@@ -110,7 +111,7 @@ func google() []Rule {
 				before:   set("A-Za-z0-9+"),
 				steps:    run(base64URL, 35, 35),
 				after:    set("A-Za-z0-9+_-"),
-				check:    all(func(m []byte) bool { return varied(m[4:], 12) }),
+				check:    all(func(m []byte) bool { return varied(m[4:], 12) && !placeholder(m) }),
 				joins:    joinRandom,
 			}},
 		},
@@ -123,7 +124,7 @@ func google() []Rule {
 				keywords: []string{"ya29."},
 				before:   alnum,
 				steps:    run(set("A-Za-z0-9._-"), 60, 2043),
-				check:    all(func(m []byte) bool { return varied(m[5:], 20) }),
+				check:    all(func(m []byte) bool { return varied(m[5:], 20) && !placeholder(m) }),
 			}},
 		},
 		{
@@ -135,7 +136,7 @@ func google() []Rule {
 				keywords: []string{"GOCSPX-"},
 				steps:    run(base64URL, 28, 28),
 				after:    base64URL,
-				check:    all(func(m []byte) bool { return varied(m[7:], 10) }),
+				check:    all(func(m []byte) bool { return varied(m[7:], 10) && !placeholder(m) }),
 				joins:    joinRandom,
 			}},
 		},

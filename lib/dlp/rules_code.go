@@ -54,7 +54,7 @@ func github() []Rule {
 				keywords: []string{"github_pat_"},
 				steps:    seq(run(alnum, 22, 22), lit("_"), run(alnum, 59, 59)),
 				after:    alnum,
-				check:    all(func(m []byte) bool { return varied(m[11:], 16) }),
+				check:    all(func(m []byte) bool { return varied(m[11:], 16) && !placeholder(m) }),
 				joins:    joinRandom,
 			}},
 		},

@@ -3,6 +3,7 @@ package dlp
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 )
 
 const (
@@ -27,7 +28,7 @@ var infraTokens = []row{
 	{"azure-signed-short-key", "Azure Service Bus, Event Hubs, Relay, IoT or Redis key", "<s>{33}+ASb|<s>{33}+AEh|<s>{33}+ARm|<s>{33}AIoT|<s>{33}AzCa", "<s>{6}=", annotatedKeys, "", nil},
 	{"azure-signed-word-key", "Azure AI Search or Container Registry key", "<s>{42}AzSe|<s>{42}+ACR", "<s>{6}", annotatedKeys, "", nil},
 	{"azure-function-key", "Azure Functions key", "<u>{44}AzFu", "<u>{6}==", annotatedKeys, "", nil},
-	{"azure-storage-key", "Azure storage or Cosmos DB account key", "AccountKey=", "<s>{86}==", "https://learn.microsoft.com/en-us/azure/storage/common/storage-account-keys-manage", "", nil},
+	{"azure-storage-key", "Azure storage or Cosmos DB account key", "AccountKey=", "<s>{86}==", "https://learn.microsoft.com/en-us/azure/storage/common/storage-account-keys-manage", "not an emulator's", notEmulators},
 	{"azure-shared-access-key", "Azure Service Bus, Event Hubs or IoT key", "SharedAccessKey=", "<s>{43}=", "https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-sas", "", nil},
 	{"azure-app-configuration-secret", "secret of an Azure App Configuration connection string", "Secret=", "<s>{43}=", "https://learn.microsoft.com/en-us/azure/azure-app-configuration/howto-best-practices", "random text", randomText},
 	{"azure-sas-signature", "signature of an Azure SAS URL", "&sig=|?sig=", "<s>{43}=", "https://learn.microsoft.com/en-us/azure/storage/common/storage-sas-overview", "", nil},
@@ -92,11 +93,14 @@ var infraAssignments = []assignment{
 	{"auth0-client-secret", "Auth0 client secret", "auth0_client_secret", "<u>{64}", "https://auth0.com/docs/get-started/applications/application-settings", "upper and lower case mixed", mixedCase},
 }
 
+// wireguardExamples are the keys of systemd.netdev(5) and of WireGuard's quick start.
+var wireguardExamples = []string{"EEGlnEPYJV//kbvvIqxKkQwOiS+UENyPncC4bF46ong=", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="}
+
 // wireguardKey reports whether v is base64 of a clamped Curve25519 scalar (RFC 7748 §5).
 func wireguardKey(v []byte) bool {
 	var key [33]byte
 	n, err := base64.StdEncoding.Decode(key[:], v)
-	return err == nil && n == 32 && key[0]&7 == 0 && key[31]&0xC0 == 0x40
+	return err == nil && n == 32 && key[0]&7 == 0 && key[31]&0xC0 == 0x40 && !slices.Contains(wireguardExamples, string(v))
 }
 
 // bech32 reports whether the checksum of m is right (BIP 173).

@@ -26,12 +26,16 @@ func named(others []Rule) []Rule {
 		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token", "jwt.secret"} {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
+		if name == "api_key" || name == "access_token" {
+			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::"} // types of CloudFormation
+		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	p := namedPattern("_KEY", false, value, known, namedKey)
+	p := namedPattern("_KEY", false, value, known, notID)
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
-		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE"}
+		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
+		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
 		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
@@ -39,7 +43,10 @@ func named(others []Rule) []Rule {
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
-			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY", "SEQUENCE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
+			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
+			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
+			"DEDUPLICATION", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
+		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
 		keys.patterns = append(keys.patterns, p)
 	}
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password or passwd, in any case, or _PASS or _PWD", Source: source,
@@ -66,12 +73,13 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		keywords: []string{name},
 		fold:     fold,
 		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
-		after:    set("A-Za-z0-9([{"),
+		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
 		check: func(m []byte) (int, int, bool) {
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
-			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 {
+			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
+				bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
 			for _, prefix := range known {
@@ -123,11 +131,21 @@ var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha3
 // nothing.
 var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567-e89b-12d3-a456-426614174000", "f47ac10b-58cc-4372-a567-0e02b2c3d479",
 	"d41d8cd98f00b204e9800998ecf8427e", "da39a3ee5e6b4b0d3255bfef95601890afd80709", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-	"2YotnFZFEjr1zCsicMWpAA", "tGzv3JOkF0XG5Qx2TlKWIA", "7Fjfp0ZBr1KtDRbnfVdmIw", "czZCaGRSa3F0MzpnWDFmQmF0M2JW", "ad180jjd733klru7", "mF_9.B5f-4.1JqM"}
+	"2YotnFZFEjr1zCsicMWpAA", "tGzv3JOkF0XG5Qx2TlKWIA", "7Fjfp0ZBr1KtDRbnfVdmIw", "czZCaGRSa3F0MzpnWDFmQmF0M2JW", "ad180jjd733klru7", "mF_9.B5f-4.1JqM",
+	"dpf43f3p2l4k3l03", "kd94hf93k423kf44", "hh5s93j4hdidpola", "hdhd0244k9j7ao03", "nnch734d00sl2jdk", "pfkkdhi9sl3r4s00", "9djdj82h48djs9d2", "kkk9d7dh3k39sjv7", // OAuth Core 1.0, RFC 5849
+	"ZJYCqe3GGRvdrudKyZS0XhGv_Z45DuKhCUk0gBR1vZk", "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS", "accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC", // OpenID Connect Registration, RFC 8628, RFC 8693
+	"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",                                                                                         // FastAPI's tutorial
+	"2b7e151628aed2a6abf7158809cf4f3c", "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b", "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", // the keys of FIPS 197 and SP 800-38A
+	"MWYyZDFlMmU2N2Rm", "1f2d1e2e67df", "8dyfuiRyq=vVc3RRr_edRk-fK__JItpZ", // Kubernetes, Discord
+	// MD5, SHA-1 and SHA-256 of test, password and hello
+	"098f6bcd4621d373cade4e832627b4f6", "5f4dcc3b5aa765d61d8327deb882cf99", "5d41402abc4b2a76b9719d911017c592",
+	"a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+	"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8", "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}
 
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
-	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || inert(untilPlus(v)) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -135,12 +153,7 @@ func namedKey(v []byte) (length int, ok bool) {
 			return 0, false
 		}
 	}
-	for _, p := range publishedValues {
-		if string(v) == p {
-			return 0, false
-		}
-	}
-	return len(v), byChance(v) || isDigest(v)
+	return length, byChance(v) && !camelCase(untilPlus(v)) || isDigest(v)
 }
 
 // namedToken wants more of what is called a token, as many things are.
@@ -150,7 +163,8 @@ func namedToken(v []byte) (length int, ok bool) {
 }
 
 // madeUpWords are what values of tests and of documentation say, also with digits for letters.
-var madeUpWords = []string{"secret", "token", "passw", "test-", "test_", "-test", "_test", "dummy", "fake", "sample", "foobar", "replace", "insert", "your"}
+var madeUpWords = []string{"secret", "token", "passw", "test-", "test_", "-test", "_test", "dummy", "fake", "sample", "foobar", "replace", "insert", "your", "insecure",
+	"strong", "secur", "hello", "world", "admin", "welcome", "qwerty", "letmein", "pass2", "passi2e", "i2ea", "i2ei", "iqaz2wsx", "iq2weear"}
 
 // madeUp reports whether v was made up by somebody: it says so, or counts, as a1b2c3d4 does.
 func madeUp(v []byte) bool {
@@ -167,8 +181,8 @@ func madeUp(v []byte) bool {
 			}
 			last = c
 		}
-		if i := bytes.IndexByte([]byte("013457"), c); i >= 0 {
-			c = "oieast"[i]
+		if i := bytes.IndexByte([]byte("013457@!"), c); i >= 0 {
+			c = "oieastai"[i]
 		}
 		text = append(text, c)
 	}
@@ -185,7 +199,7 @@ func isDigest(v []byte) bool {
 	if len(v) == 36 && v[8] == '-' && v[13] == '-' && v[18] == '-' && v[23] == '-' {
 		v = bytes.ReplaceAll(v, []byte("-"), nil)
 	}
-	if len(v) < 32 || len(v)%2 != 0 || len(v) > 128 {
+	if len(v) < 32 || len(v)%2 != 0 || len(v) > 128 || !hasAll(v, digit, letter) {
 		return false
 	}
 	for _, c := range v {
@@ -206,13 +220,14 @@ func namedPassword(v []byte) (length int, ok bool) {
 			v = before
 		}
 	}
-	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || wordPassword(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	length, v = len(v), bytes.TrimLeft(v, "+")
+	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
-		return len(v), byChance(text) && hasDigit(text)
+		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
-	return len(v), (byChance(v) || allKinds(v)) && hasDigit(v) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(untilPlus(v)) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
 }
 
 // allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.

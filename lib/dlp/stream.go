@@ -17,6 +17,9 @@ const (
 // that comes next may hide.
 const lookBehind = cueBack + escapeLen + blockBefore
 
+// contextLen is how much before it a view knows: what an escape before a value can take, and words that a rule does not want there.
+const contextLen = 18
+
 // window is the size of a Stream's memory: what may be held, what is looked at before it, and room for new bytes, so that
 // moving the held bytes to the front stays a small part of the work.
 const window = MaxHeld + MaxMatch + lookBehind
@@ -181,8 +184,8 @@ func (s *Stream) activate(c cue) {
 	if c.escape {
 		c.from = s.behind(c)
 	}
-	var context [escapeLen]symbol
-	n := min(escapeLen, c.from)
+	var context [contextLen]symbol
+	n := min(contextLen, c.from)
 	for i := range n {
 		at := s.engine.base + int64(c.from-n+i)
 		context[i] = symbol{c: s.buf[c.from-n+i], start: at, end: at + 1}

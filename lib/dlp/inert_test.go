@@ -1,0 +1,179 @@
+package dlp
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const upperHexChars = "0123456789ABCDEF"
+
+func (m maker) uuid() string {
+	return m.text(hexChars, 8) + "-" + m.text(hexChars, 4) + "-4" + m.text(hexChars, 3) + "-a" + m.text(hexChars, 3) + "-" + m.text(hexChars, 12)
+}
+
+// bytes are n bytes that next makes, the way it is asked for the i-th.
+func bytesOf(n int, next func(i int) byte) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = next(i)
+	}
+	return b
+}
+
+// Each of them was stopped once.
+func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
+	r := builtin(t)
+	for seed := range few(uint64(5)) {
+		m := newMaker(500 + seed)
+		for name, text := range map[string]string{
+			"name of a type":               "def add(self, api_key: ApiGatewayApiKey, password: RsaOaepSha256EncryptedB64) -> UsagePlan",
+			"name of a type with a number": "type T = { accessToken: OAuth2AccessTokenV3Response; apiKey: UserApiKeyByIdV2Response }",
+			"camel case behind a name":     "# used by describe_secret\n\"VersionIdsToStages\": version_ids, \"output_token\": \"KeyValueStoreList.NextMarker\"",
+			"camel case in a form":         "text=api_key%3A+UserApiKeyByIdV2Response%0Apassword%3A+RsaOaepSha256EncryptedB64",
+			"fingerprint of OpenPGP":       "ARG SWIFT_SIGNING_KEY=" + m.text(upperHexChars, 40) + "\nENV MONGO_KEY=0x" + m.text(upperHexChars, 40) + " APT_KEY=" + m.text(upperHexChars, 16),
+			"ULID":                         "EVENT_KEY=01" + m.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24),
+			"path of a file":               "ARCHIVE_KEY=builds/" + m.text(hexChars, 40) + ".zip",
+			"names of what is no secret":   "RESTORE_KEY=v2-" + m.text(hexChars, 40) + "\nJOB_KEY=" + m.uuid() + "\nMINISIGN_KEY=RW" + m.text(stdChars, 54) + "\nSEGMENT_WRITE_KEY=" + m.text(alnumChars, 32),
+			"places in a list":             `{"next_query_token":"` + m.text(urlChars, 60) + `","after_token":"` + m.text(urlChars, 40) + `","partition_token":"` + m.text(stdChars, 60) + `"}`,
+			"devices and challenges":       `{"apns_token":"` + m.text(hexChars, 64) + `","recaptcha_token":"03A` + m.text(urlChars, 160) + `","correlation_token":"` + m.uuid() + `"}`,
+			"a number":                     `"next_upload_sequence_token":"4` + m.text(digitChars, 55) + `","acme_token":"4` + m.text(digitChars, 55) + `"`,
+			"token of a form":              `<input type="hidden" name="_token" value="` + m.text(alnumChars, 40) + `">`,
+			"token of a form, sent":        "_token=" + m.text(alnumChars, 40) + "&email=a%40b.example",
+			"token of a form in JSON":      `{"_token":"` + m.text(alnumChars, 40) + `"}`,
+			"empty fields of a form":       "name=\"password\"\r\n\r\n\r\n------WebKitFormBoundary" + m.text(alnumChars, 16) + "\r\nContent-Disposition: form-data; name=\"api_key\"\r\n\r\n\r\n--" + m.text(hexChars, 32) + "--\r\n",
+			"a sealed secret":              "encryptedData:\n  password: AgB" + m.text(alnumChars, 197) + "+" + m.text(stdChars, 400) + "\n  api_key: AgC" + m.text(alnumChars, 197) + "/" + m.text(stdChars, 400) + "\n",
+			"encrypted by dotenvx":         "API_KEY=\"encrypted:B" + m.text(stdChars, 120) + "\"\nDB_PASSWORD=\"encrypted:B" + m.text(stdChars, 120) + "\"",
+			"encrypted for Travis":         "text=api_key%3A%0A++++secure%3A+" + m.text(alnumChars, 60) + "%3D",
+			"a hash of LDAP":               "userPassword:: " + base64.StdEncoding.EncodeToString([]byte("{SSHA}"+m.text(stdChars, 38)+"==")),
+			"types of CloudFormation":      `"AWS::ApiGateway::ApiKey": "` + m.text(hexChars, 16) + `", "AWS::Location::APIKey": "` + m.text(hexChars, 32) + `"`,
+			"Statsig's key for clients":    "statsig-api-key: client-" + m.text(alnumChars, 43),
+			"Datadog's key for browsers":   "https://example.com/rum?dd-api-key=pub" + m.text(hexChars, 32) + "&dd-request-id=" + m.uuid(),
+			"Supabase's key for everybody": "SUPABASE_ANON_KEY=" + enc64(`{"alg":"HS256","typ":"JWT"}`) + "." + enc64(`{"iss":"supabase","ref":"`+m.text("abcdefgh", 20)+`","role":"anon","iat":1700000000,"exp":2015000000}`) + "." + m.text(urlChars, 43),
+			"keys of emulators":            "AccountName=devstoreaccount1;AccountKey=" + string(emulatorKeys[0]) + ";BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;\nAccountEndpoint=https://localhost:8081/;AccountKey=" + string(emulatorKeys[1]),
+			"keys of standards":            "SECRET_KEY = \"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7\"\nAES_KEY=2b7e151628aed2a6abf7158809cf4f3c\noauth_token=\"nnch734d00sl2jdk\" token_secret=pfkkdhi9sl3r4s00",
+			"keys that count":              "ENC_KEY=000102030405060708090a0b0c0d0e0f\napi_key=f0e0d0c0b0a090807060504030201000",
+			"digests of words":             "api_key: 098f6bcd4621d373cade4e832627b4f6\ntoken_secret: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+			"Kubernetes' example":          "data:\n  password: MWYyZDFlMmU2N2Rm\n  username: YWRtaW4=",
+			"Django's key of a start":      "SECRET_KEY = 'django-insecure-" + m.text(alnumChars, 50) + "'",
+			"passwords of tests":           `{"password": "P@ssw0rd1234"} {"password":"ValidPass123!"} {"password":"Hello123World!"} {"password":"MyStr0ngP@ss!"} {"password":"1qaz2wsx3edc"} {"password":"Demo1234Demo1234"}`,
+			"passwords of tests, encoded":  "password: " + base64.StdEncoding.EncodeToString([]byte("P@ssw0rd1234")),
+			"Slack's token of a test":      "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
+			"AWS ids of a test":            "AKIA" + "ABCDEFGHIJKLMNOP",
+			"a signed URL":                 "https://b.s3.amazonaws.com/x?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%2F20250106%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Expires=300",
+			"a signed URL in a form":       "url=https%3A%2F%2Fb%3FX-Amz-Credential%3DAKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%252F20250106%252Fus-east-1",
+			"tables of symbols":            "uv_os_get_token\x00_ZN2v88internal12trap_handler15gNumCodeObjectsE\x00_cpp_token\x00_Z11gen_sminhi3P7rtx_defS0_S0_\x00ada_get_password\x00_ZN2v88internal14OrderedHashSet8AllocateINS0_7IsolateEEE\x00validated_token\x00_RNvNtCsbEht8wFNRx7_5alloc5boxed14box_new_uninit\x00",
+			"WireGuard's example":          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
+			"a key of AWS' documentation":  "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
+		} {
+			require.Empty(t, r.Scan([]byte(text)), "%s: %s", name, text)
+			if strings.HasPrefix(text, "text=") {
+				require.Empty(t, r.Form().Scan([]byte(text)), "%s, as a form: %s", name, text)
+			}
+			require.Empty(t, r.Form().Scan([]byte("text="+url.QueryEscape(text))), "%s, in a form: %s", name, text)
+			require.Empty(t, r.Scan([]byte(base64.StdEncoding.EncodeToString([]byte("a=b&"+text+"\n  ")))), "%s, in base64", name)
+		}
+	}
+}
+
+// An example is one also where the text behind it might be a piece of it.
+func TestExamplesBeforeOtherTextAreNoSecrets(t *testing.T) {
+	r := builtin(t)
+	for _, token := range []string{signed("HS256", johnsClaims, "your-256-bit-secret"), signed("HS512", adminsClaims, "your-512-bit-secret"),
+		enc64("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}") + "." + enc64("{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}") + "." + "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"} {
+		for _, behind := range []string{"\nLs4rZkPq\n", "\n\n    decodes to this\n", `\n   116→{\"model\"`, "+to+this", "\n+\n+DNA: TCTGCG", `","next`} {
+			require.Empty(t, r.Scan([]byte("For example\n    "+token+behind)), "%s%s", token, behind)
+		}
+		other := signed("HS256", `{"sub":"4711"}`, "nobody published this")
+		found := r.Scan([]byte(token + "\n" + other + "\n"))
+		require.Len(t, found, 1)
+		require.EqualValues(t, len(token)+1, found[0].Start)
+	}
+}
+
+// Zeros in tables, code and fonts make EAAA of every few characters of base64.
+func TestBase64OfTablesIsNoToken(t *testing.T) {
+	r := builtin(t)
+	for seed := range few(uint64(6)) {
+		m := newMaker(520 + seed)
+		for name, table := range map[string][]byte{
+			"32 bits": bytesOf(300_000, func(i int) byte {
+				if i%4 < 2 {
+					return byte(m.IntN(256))
+				}
+				return byte(i / 3 % 4 / 3 * (1 - i%2))
+			}),
+			"16 bits of 32, big endian": bytesOf(300_000, func(i int) byte {
+				if i%4 > 1 {
+					return byte(m.IntN(256))
+				}
+				return 0
+			}),
+			"instructions": bytesOf(300_000, func(int) byte {
+				if m.IntN(5) == 0 {
+					return byte(m.IntN(256))
+				}
+				return "\x20\x21\x41\x6a\x0b\x10\x00\x00\x01\x02\x7f\x28\x36"[m.IntN(13)]
+			}),
+		} {
+			text := base64.StdEncoding.EncodeToString(table)
+			require.Empty(t, r.Scan([]byte(`{"data":"`+text+`"}`)), name)
+			require.Empty(t, r.Scan([]byte(wrapped(text, 76, "\r\n"))), "%s, in lines", name)
+			require.Empty(t, r.Scan([]byte(`{"data":"`+base64.RawURLEncoding.EncodeToString(table)+`"}`)), "%s, for URLs", name)
+		}
+		require.Empty(t, r.Scan([]byte("EAAC"+m.text(upperHexChars, 60)+"\n"+wrapped(strings.ToUpper(hex.EncodeToString([]byte(m.text(alnumChars, 320)))), 64, "\n"))), "hexadecimal")
+	}
+}
+
+// What is much like those, and a secret.
+func TestWhatIsMuchLikeThatAndASecretIsFound(t *testing.T) {
+	r := builtin(t)
+	for seed := range few(uint64(20)) {
+		m := newMaker(540 + seed)
+		key := m.text(alnumChars, 30) + "a7Zq"
+		for name, text := range map[string]string{
+			"in small letters":               "SIGNING_KEY=" + m.text(hexChars, 36) + "a3f5",
+			"of another length":              "SIGNING_KEY=" + m.text(upperHexChars, 60) + "A3F5",
+			"a slash and no end of a name":   "ACME_KEY=" + m.text(alnumChars, 20) + "/a7" + m.text(alnumChars, 20),
+			"a name":                         "my_token=" + key,
+			"a name in JSON":                 `{"bot_token":"` + key + `"}`,
+			"a variable":                     "self._token = \"" + key + "\"",
+			"a name with two lines":          "Acme__Token=" + key,
+			"a name with a variable in it":   "export ${NAME}_TOKEN=" + key,
+			"a name behind an escape":        "a%22my_token%22%3A%22" + key,
+			"in a field of a form":           "name=\"api_key\"\r\n\r\n" + key + "\r\n------WebKitFormBoundary" + m.text(alnumChars, 16) + "--\r\n",
+			"not Statsig's":                  "api-key: client-" + key,
+			"a service's key":                "SERVICE_KEY=" + enc64(`{"alg":"HS256","typ":"JWT"}`) + "." + enc64(`{"iss":"supabase","ref":"abc","role":"service_role","iat":1700000000}`) + "." + m.text(urlChars, 43),
+			"not an emulator's":              "AccountName=a;AccountKey=" + m.text(stdChars, 86) + "==;",
+			"password":                       `{"password":"` + m.text(alnumChars+"!#@", 16) + `4aZ9k"}`,
+			"password in base64":             "password: " + base64.StdEncoding.EncodeToString([]byte(m.text(alnumChars, 17)+"4aZ9k2")),
+			"longest":                        "api_key=" + m.text(alnumChars, 190) + "a7Zq",
+			"of Facebook":                    "EAAG" + m.text(alnumChars, 160) + "ZDZD",
+			"of Square":                      "EAAA" + m.text(urlChars, 56) + "a7Zq",
+			"an AWS id in another place":     "credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 14) + "Q7",
+			"an AWS id in a header":          "Authorization: AWS4-HMAC-SHA256 Credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 14) + "Q7/20250106/us-east-1/s3/aws4_request, SignedHeaders=host",
+			"of Slack":                       "xoxb-" + m.text(digitChars, 12) + "-" + m.text(digitChars, 13) + "-" + m.text(alnumChars, 22) + "7a",
+			"an example's claims and others": signed("HS256", `{"sub":"1234567890","name":"John Doe","iat":1516239022,"role":"admin"}`, key) + "\nand more\n",
+		} {
+			require.NotEmpty(t, r.Scan([]byte(text)), "%s: %s", name, text)
+		}
+	}
+}
+
+// One random value in a thousand may look like words, or be inert otherwise.
+func TestRandomTextIsNotInert(t *testing.T) {
+	m := newMaker(560)
+	for _, n := range []int{16, 20, 24, 32, 40} {
+		wrong, tried := 0, few(20_000)
+		for range tried {
+			if v := []byte(m.text(alnumChars, n)); byChance(v) && (camelCase(v) || inert(v) || madeUp(v)) {
+				wrong++
+			}
+		}
+		require.LessOrEqual(t, wrong*1000, tried, "%d characters", n)
+	}
+}
