@@ -157,6 +157,7 @@ func (e *engine) slide(n int) {
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
+		e.broken[i].broke -= n
 	}
 }
 
@@ -287,7 +288,7 @@ func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
 			return no
 		}
 	}
-	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos})
+	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos, broke: at})
 	return no
 }
 

@@ -137,7 +137,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	}
 	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
 	k := keyword{text: text, rule: rule, pattern: &q}
-	if whole > cut {
+	if whole > cut && q.steps[0].min > 0 {
 		k.rest = q.steps[0].class
 	}
 	return k

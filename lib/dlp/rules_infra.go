@@ -88,7 +88,7 @@ var infraAssignments = []assignment{
 	{"wireguard-private-key", "WireGuard private key", "privatekey|private_key", "<s>{43}=", "https://www.wireguard.com/quickstart/", "32 bytes, clamped as Curve25519 wants them", wireguardKey},
 	{"fastly-api-token", "Fastly API token", "fastly_api_token|fastly_api_key|fastly_key", "<u>{32}", "https://docs.fastly.com/en/guides/using-api-tokens", "upper and lower case mixed", mixedCase},
 	{"algolia-admin-key", "Algolia admin key", "algolia_admin_key|algolia_api_key", "<h>{32}", "https://www.algolia.com/doc/guides/security/api-keys/", "", nil},
-	{"azure-storage-account-key", "Azure storage or Cosmos DB account key by its name", "azure_storage_key|storage_account_key|storage_key|account_key|cosmos_key|cosmosdb_key|cosmos_db_key|primary_key", "<s>{86}==", "https://learn.microsoft.com/en-us/azure/storage/common/storage-account-keys-manage", "", nil},
+	{"azure-storage-account-key", "Azure storage or Cosmos DB account key by its name", "azure_storage_key|storage_account_key|storage_key|account_key|cosmos_key|cosmosdb_key|cosmos_db_key|primary_key", "<s>{86}==", "https://learn.microsoft.com/en-us/azure/storage/common/storage-account-keys-manage", "not an emulator's", notEmulators},
 	{"newrelic-license", "New Relic license key, old form", "new_relic_license_key|newrelic_license_key|nr_license_key", "<l>{40}", newRelicKeys, "", hasDigit},
 	{"auth0-client-secret", "Auth0 client secret", "auth0_client_secret", "<u>{64}", "https://auth0.com/docs/get-started/applications/application-settings", "upper and lower case mixed", mixedCase},
 }

@@ -9,6 +9,7 @@ import (
 // to be worth it once at has been read. Both are indices into the window.
 type cue struct {
 	from, at int
+	broke    int  // where a candidate broke off that has the cue; 0: it is none's
 	escape   bool // an escape begins before at
 	silent   bool // there is a silent one between
 }
@@ -235,6 +236,7 @@ func (s *sniffer) slide(n int) {
 	for i := range s.cues {
 		s.cues[i].from -= n
 		s.cues[i].at -= n
+		s.cues[i].broke -= n
 	}
 }
 

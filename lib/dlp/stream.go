@@ -181,8 +181,13 @@ func (s *Stream) look(eof bool) {
 
 // activate begins to view the window at a cue.
 func (s *Stream) activate(c cue) {
-	if c.escape {
+	switch {
+	case c.escape:
 		c.from = s.behind(c)
+	case c.broke > 0: // other keywords may have begun there, and end in the escape
+		for _, at := range [...]int{c.at, c.broke} {
+			c.from = min(c.from, s.probe.heldFrom(s.buf[:at], max(0, at-cueBack)))
+		}
 	}
 	var context [contextLen]symbol
 	n := min(contextLen, c.from)

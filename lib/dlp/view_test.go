@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -28,5 +29,17 @@ func TestViewSeesTheSameInPieces(t *testing.T) {
 		pieces.finish()
 		require.Equal(t, string(whole.buf), string(pieces.buf), "%q", text)
 		require.Equal(t, whole.origins, pieces.origins, "%q", text)
+	}
+}
+
+// A keyword may have begun before another that is amid it and breaks off at the escape.
+func TestKeywordAroundAnotherThatBreaksOff(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(86)
+	text := "k=BOOTSTRAP_TOKEN=" + m.text("abcdefgh", 5) + "1." + m.text("abcdefgh0123", 15) + "2 ,"
+	require.NotEmpty(t, r.Scan([]byte(text)))
+	for i := 2; i < 17; i++ {
+		escaped := text[:i] + fmt.Sprintf(`\u%04x`, text[i]) + text[i+1:]
+		require.NotEmpty(t, r.Scan([]byte(escaped)), escaped)
 	}
 }
