@@ -245,7 +245,12 @@ func (e *engine) conclude(k *keyword, value []byte, from, to int, encoding strin
 	start := e.base + int64(e.cand.start+from-e.cand.tail)
 	e.found = append(e.found, Finding{Rule: name, Start: start, End: e.base + int64(e.cand.start+to), Encoding: encoding, Sample: sample(value), Label: e.rules.labelOf(name, value),
 		Begins: e.rules.begins[k.rule], Cut: e.cand.cut, general: e.rules.vague[k.rule], covers: e.cand.tail > 0})
-	e.pos = max(e.pos, e.cand.start+to)
+	if e.rules.vague[k.rule] && encoding == "" {
+		// Of the same value another rule may know the issuer, by a mark amid it.
+		e.pos = e.cand.start + from
+	} else {
+		e.pos = max(e.pos, e.cand.start+to)
+	}
 	e.state = 0
 	return true
 }

@@ -50,7 +50,8 @@ func (m maker) made(rule string) string {
 	case "discord-token":
 		return base64.RawURLEncoding.EncodeToString([]byte(m.text("123456789", 1)+m.text(digitChars, 16+m.IntN(3)))) + "." + m.text(urlChars, 6) + "." + m.text(urlChars, 25+11*m.IntN(2)) + "aZ"
 	case "named-key":
-		return m.pick("ACME_TOKEN=", "acme_token: ", "acme_api_key: ", `"clientSecret": "`, "ACME_KEY='") + m.pick(m.text(alnumChars, 32)+"a1", m.text(hexChars, 32), m.text(alnumChars, 24)+"-"+m.text(alnumChars, 12))
+		return m.pick(m.pick("ACME_TOKEN=", "acme_token: ", "acme_api_key: ", `"clientSecret": "`, "ACME_KEY='")+m.pick(m.text(alnumChars, 32)+"a1", m.text(alnumChars, 24)+"-"+m.text(alnumChars, 12)),
+			m.pick("acme_api_key: ", `"clientSecret": "`, "ACME_KEY='")+m.text(hexChars, 32)) // what is a digest behind _token is often none
 	case "named-password":
 		return m.pick("password=", `"password": "`, "DB_PASS=") + m.text(alnumChars+"!#+.", 18) + "4aZ"
 	case "wireguard-private-key":

@@ -37,7 +37,7 @@ var moreTokens = []row{
 	{"clickhouse-cloud-secret", "ClickHouse Cloud API secret", "4b1d", "<a>{38}", "https://clickhouse.com/docs/cloud/manage/openapi", "random text", randomText},
 	{"cockroachdb-api-key", "CockroachDB Cloud API key", "CCDB1_", "<a>{22}_<a>{40}", "https://www.cockroachlabs.com/docs/cockroachcloud/managing-access", "", nil},
 	{"xata-api-key", "Xata API key", "xau_", "<a>{36}", "https://xata.io/docs", "random text", randomText},
-	{"maxmind-license-key", "MaxMind license key", "<a>{29}_mm", "k", "https://support.maxmind.com/hc/en-us/articles/4407111582235", "", nil},
+	{"maxmind-license-key", "MaxMind license key", "[A-Za-z0-9_]{36}_mm", "k", "https://support.maxmind.com/hc/en-us/articles/4407111582235", "", nil},
 	{"newrelic-license-key", "New Relic license key", "<a>{36}NRA", "L", newRelicKeys, "", nil},
 	{"honeycomb-key", "Honeycomb ingest key", "hcaik_|hcbik_|hcxik_|hcalk_|hcamk_", "<l>{58}", "https://docs.honeycomb.io/configure/environments/manage-api-keys/", "", nil},
 	{"axiom-token", "Axiom API token", "xaat-|xapt-", uuidForm, "https://axiom.co/docs/reference/tokens", "", nil},
