@@ -172,7 +172,10 @@ func (e *engine) judge(win []byte, eof bool) bool {
 	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
 	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
-		if k.rest != nil && e.pos < len(win) && !k.rest[win[e.pos]] && !mayEscape[win[e.pos]] { // most often; nothing of it can be hidden
+		switch {
+		case k.rest != nil && e.pos < len(win) && !k.rest[win[e.pos]] && !mayEscape[win[e.pos]]: // most often; nothing of it can be hidden
+			continue
+		case !k.pattern.fold && string(win[e.pos-len(k.text):e.pos]) != k.text:
 			continue
 		}
 		if !e.cand.join.on {
@@ -313,7 +316,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 	p, c := k.pattern, &e.cand
 	if !c.begun {
 		start := e.pos - len(k.text)
-		if !p.fold && string(win[start:e.pos]) != k.text || (p.unless != nil || p.amid != nil) && p.excluded(win, start) {
+		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) {
 			return no
 		}
 		c.tail, c.cut = 0, false

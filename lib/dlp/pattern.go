@@ -137,8 +137,8 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	}
 	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
 	k := keyword{text: text, rule: rule, pattern: &q}
-	if whole > cut && q.steps[0].min > 0 {
-		k.rest = q.steps[0].class
+	if first := &q.steps[0]; first.min > 0 && first.gap == nil && (whole > cut || p.joins != joinChecked) { // else a joint may be next
+		k.rest = first.class
 	}
 	return k
 }
