@@ -9,7 +9,7 @@ import (
 // hashes, so that it looks at many places at once: none depends on the one before.
 type skimmer struct {
 	three [1 << skimBits]uint8 // by hash of the first three bytes: none, longer or whole
-	four  [1 << skimBits]uint8 // by hash of the first four, of those that have as many: 1
+	four  [1 << fourBits]uint8 // by hash of the first four, of those that have as many: 1
 }
 
 const (
@@ -17,6 +17,8 @@ const (
 	skimLen = 3
 	// skimBits makes tables that stay in the processor's nearest cache and are sparse with hundreds of keywords.
 	skimBits = 14
+	// fourBits makes one that is looked at seldom, so that it may be larger.
+	fourBits = 16
 	// skimAt is how many places are looked at at once, and skimOver how many bytes are read behind them.
 	skimAt, skimOver = 8, 3
 
@@ -28,7 +30,7 @@ const (
 func skimHash3(text uint32) uint32 {
 	return (text | foldBits) * (skimFactor << 8 & (1<<32 - 1)) >> (32 - skimBits)
 }
-func skimHash4(text uint32) uint32 { return (text | foldBits) * skimFactor >> (32 - skimBits) }
+func skimHash4(text uint32) uint32 { return (text | foldBits) * skimFactor >> (32 - fourBits) }
 
 const (
 	foldBits   = 0x20202020
