@@ -108,11 +108,14 @@ func sealed(v []byte) bool {
 	return bytes.HasPrefix(v, []byte("encrypted:")) || bytes.HasPrefix(v, []byte("vault:v")) || bytes.HasPrefix(v, []byte("secure:"))
 }
 
-// mangled reports whether v is a symbol of a program in C++ or Rust: a Z or R, and names with their lengths before them. A table of
+// mangled reports whether v is a symbol of a program in C++ or Rust: a Z and names with their lengths before them, or RNv. A table of
 // symbols has one behind the other, get_token and _ZN2v88internal9CodeRange.
 func mangled(v []byte) bool {
 	v = bytes.TrimLeft(v, "_")
-	if len(v) == 0 || v[0] != 'Z' && v[0] != 'R' {
+	if bytes.HasPrefix(v, []byte("RNv")) || bytes.HasPrefix(v, []byte("RIN")) { // Rust's own, where hashes stand amid the names
+		return true
+	}
+	if len(v) == 0 || v[0] != 'Z' {
 		return false
 	}
 	names, named := 0, 0

@@ -66,7 +66,7 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"AWS ids of a test":            "AKIA" + "ABCDEFGHIJKLMNOP",
 			"a signed URL":                 "https://b.s3.amazonaws.com/x?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%2F20250106%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Expires=300",
 			"a signed URL in a form":       "url=https%3A%2F%2Fb%3FX-Amz-Credential%3DAKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%252F20250106%252Fus-east-1",
-			"tables of symbols":            "uv_os_get_token\x00_ZN2v88internal12trap_handler15gNumCodeObjectsE\x00_cpp_token\x00_Z11gen_sminhi3P7rtx_defS0_S0_\x00ada_get_password\x00_ZN2v88internal14OrderedHashSet8AllocateINS0_7IsolateEEE\x00validated_token\x00_RNvNtCsbEht8wFNRx7_5alloc5boxed14box_new_uninit\x00",
+			"tables of symbols":            "uv_os_get_token\x00_ZN2v88internal12trap_handler15gNumCodeObjectsE\x00_cpp_token\x00_Z11gen_sminhi3P7rtx_defS0_S0_\x00ada_get_password\x00_ZN2v88internal14OrderedHashSet8AllocateINS0_7IsolateEEE\x00validated_token\x00_RNvNtCsbEht8wFNRx7_5alloc5boxed14box_new_uninit\x00advance_token\x00_RNvMNtCs8NwYtU1Mohg_4core3stre12escape_debug\x00",
 			"WireGuard's example":          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
 			"a key of AWS' documentation":  "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
 		} {
