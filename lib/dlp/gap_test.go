@@ -30,6 +30,8 @@ func TestGapsAreTheSameWhereverTheyAreCut(t *testing.T) {
 		"mysql+pymysql://app:" + m.text(alnumChars, 12) + "7k@db.corp.net/x":                "database-url",
 		`sql.Open("mysql", "app:` + m.text(alnumChars, 12) + `7k@tcp(db.corp.net:3306)/x")`: "mysql-dsn",
 		`{"kty":"EC","d": "` + m.text(urlChars, 41) + `aZ"}`:                                "jwk-private-key",
+		`const azureOpenaiKey = "` + m.text(hexChars, 30) + `a1"`:                           "azure-openai-key",
+		"app.acme.api.secret=" + value:                                                      "named-key",
 	} {
 		r := builtin(t)
 		want := r.Scan([]byte(text))

@@ -1,6 +1,9 @@
 package dlp
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/base64"
+)
 
 const awsIDs = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids"
 
@@ -26,9 +29,18 @@ func aws() []Rule {
 			Matches:  "40 characters of base64, or 43 as other makers of the same interface have, after aws_secret_access_key, SecretAccessKey and the like",
 			Source:   "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			Check:    "exact length; upper and lower case, mixed or with a digit, at least 16 different characters; not the documentation's",
-			patterns: assigning("secret_access_key|aws_secret_key|aws_secret|secret_key|secret_access", "<s>{40}|<s>{43}", awsSecret),
+			patterns: assigning("secret_access_key|aws_secret_key|aws_secret|secret_key|secret_access", "<s>{40}|<s>{43}|<s>{54}==", awsSecretOrBase64),
 		},
 	}
+}
+
+// awsSecretOrBase64 takes a secret as the data of a Kubernetes Secret have it, too.
+func awsSecretOrBase64(value []byte) bool {
+	if len(value) == 56 {
+		text, err := base64.StdEncoding.AppendDecode(nil, value)
+		return err == nil && awsSecret(text)
+	}
+	return awsSecret(value)
 }
 
 func awsSecret(value []byte) bool {

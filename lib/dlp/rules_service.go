@@ -75,7 +75,7 @@ func mailgun() []Rule {
 			keywords: []string{"key-"},
 			before:   nameChar,
 			steps:    run(lowerHex, 32, 32),
-			after:    nameChar,
+			after:    set("A-Za-z0-9_-"),
 			check:    all(func(m []byte) bool { return varied(m[len("key-"):], 8) && !placeholder(m) }),
 			joins:    joinRandom,
 		}},

@@ -133,7 +133,7 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 		return 0, 0, false
 	case strings.HasPrefix(host, "localhost"), strings.HasPrefix(host, "127."), strings.HasPrefix(host, "0.0.0.0"), strings.HasPrefix(host, "example."), strings.Contains(host, ".example"):
 		password = AppendPercentDecoded(nil, password)
-		return 0, at, len(password) >= 10 && (byChance(password) || len(password) >= 12 && allKinds(password)) && !madeUp(password)
+		return 0, at, len(password) >= 10 && (byChance(password) || len(password) >= 12 && (allKinds(password) || hasAll(password, lower, upperLetter, digit))) && !madeUp(password)
 	}
 	return 0, at, true
 }
