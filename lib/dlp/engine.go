@@ -326,7 +326,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 				return no
 			}
 		}
-		c.framed = p.before != nil && precededBy(win, start, p.before) && !e.shifted(start)
+		c.framed = p.before != nil && precededBy(win, start, p.before) && !e.shifted(win, start)
 		if c.framed && !p.mayBeFramed(win[start-1]) {
 			return no
 		}

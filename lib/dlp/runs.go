@@ -397,8 +397,19 @@ func (r *runs) held(v *view) int64 {
 }
 
 // shifted reports whether so little stands before win[at] in what was decoded that it moves the rest to another alignment: base64 of
-// x, xy or nothing and a value.
-func (e *engine) shifted(at int) bool {
+// x, xy or nothing and a value. What stands before that, such as the segments of a path, does not decode to text.
+func (e *engine) shifted(win []byte, at int) bool {
+	if e.origins == nil {
+		return false
+	}
 	const most = 4 // bytes of base32's groups, but for one
-	return e.origins != nil && e.first == 0 && e.base+int64(at) <= most
+	for n := range most + 1 {
+		if n == at {
+			return e.first == 0 && e.base == 0
+		}
+		if !isText[win[at-n-1]] {
+			return true
+		}
+	}
+	return false
 }

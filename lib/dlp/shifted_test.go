@@ -19,6 +19,7 @@ func TestValueMovedToAnotherAlignmentByLetters(t *testing.T) {
 				base64.StdEncoding.EncodeToString([]byte(before + token)),
 				`{"data":"` + base64.RawURLEncoding.EncodeToString([]byte(before+token)) + `"}`,
 				std32.StdEncoding.EncodeToString([]byte(before + token)),
+				"/v1/hook/" + base64.RawURLEncoding.EncodeToString([]byte(before+token)) + "/done",
 			} {
 				found := r.Scan([]byte(text))
 				require.Len(t, found, 1, "%s before %s: %s", before, token, text)

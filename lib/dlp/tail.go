@@ -49,7 +49,7 @@ func (p *pattern) follows(e *engine, win []byte, at int) (length int, cut, ok bo
 		cut = true
 	case n <= t.max:
 		ok = true
-	case win[at-t.max-1] == '/' || !precededBy(win, at-t.max, t.class) || e.shifted(at-t.max): // of a path
+	case win[at-t.max-1] == '/' || !precededBy(win, at-t.max, t.class) || e.shifted(win, at-t.max): // of a path
 		ok = true
 	case n <= t.max+frame:
 		ok = p.behind.framed(win[at-t.max-1], p.shortest, p.longest)
