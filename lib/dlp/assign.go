@@ -76,7 +76,7 @@ const (
 
 // links are words that may stand between a name and its value: those of lists whose elements have a name and a value (Kubernetes,
 // Compose, cloud consoles), of types, and of prose.
-var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring", "key", "name"}
+var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring"}
 
 // gapBefore returns the gap between a name and a value of the form steps.
 func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
@@ -146,7 +146,7 @@ func textGap(rest []byte) (n int, short bool) {
 		switch {
 		case end == len(rest) && end-n <= maxLink:
 			return n, true
-		case words == maxLinks || end == len(rest) || !assigned[rest[end]] || !isLink(rest[n:end]):
+		case words == maxLinks || end == len(rest) || !assigned[rest[end]] || !isLink(rest[n:end]) && !(rest[n-1] == '/' && end-n <= maxLink): // a tag that ends has any name
 			return n, false
 		}
 		n = end

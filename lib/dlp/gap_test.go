@@ -56,6 +56,8 @@ func TestNamesWithoutASecretBehind(t *testing.T) {
 		"syn match rewriteLhsToken,rewriteLhsUser4Group",
 		"modadvapi32.NewProc(\"OpenThreadToken\")\n\tprocQueryServiceConfig2W = x",
 		"Token: `urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6`,",
+		`"GetResourceApiKey":{"name":"GetResourceApiKey","http":{"method":"POST"}}`,
+		`"Token":{"type":"string"},"TooManyEntriesInBatchRequest":{"type":"structure"}`,
 		`"client_secret", "access_token", "refreshTokenExpiresIn2"`,
 		"the sequence-token 49542672486831074009579604567656788214806863282469607346",
 		`"d": "M12.5 3.2C12.5 3.2 14 1.7 16.1 1.7zM3.4 5.6L7.8 9.10"`,

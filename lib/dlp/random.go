@@ -13,7 +13,7 @@ func randomText(b []byte) bool {
 
 // byChance reports whether b looks made by chance where nothing but a general name says what it is. Names, also in camel case and with
 // a number, are not: in random text one character and the next are often not of one kind, and digits stand amid letters, in 16 characters
-// or more oftener than once.
+// or more several times.
 func byChance(b []byte) bool {
 	kindOf := func(c byte) int {
 		switch {
@@ -46,7 +46,7 @@ func byChance(b []byte) bool {
 	if digits == 0 {
 		return changes*5 >= pairs*2 && pairs > 12
 	}
-	return (changes*3 >= pairs && (amid || digits > 1) || inside > 1 && len(b) >= 16 && !hasAll(b, upperLetter)) && pairs*2 > len(b)
+	return (changes*3 >= pairs && (amid || digits > 1) || (inside > 1 && len(b) >= 20 || inside > 2 && len(b) >= 16) && !hasAll(b, upperLetter)) && pairs*2 > len(b)
 }
 
 // letterBefore reports whether a letter stands before the digits that b ends in.

@@ -69,6 +69,7 @@ var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK
 func namedPattern(name string, fold bool, value *class, known []string, ok func(v []byte) (length int, ok bool)) pattern {
 	steps := run(value, 12, 200)
 	between := gapBefore(steps)
+	password := name == "password" || name == "passwd"
 	return pattern{
 		keywords: []string{name},
 		fold:     fold,
@@ -78,8 +79,8 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
-			if between := m[end:from]; !assigns(between) && !(listed(between) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
-				bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
+			if between := m[end:from]; !assigns(between) && !(listed(between, !password) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
+				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
 			for _, prefix := range known {
@@ -104,12 +105,15 @@ func assigns(between []byte) bool {
 
 // listed reports whether between parts a name and its value as arguments, rows of a table, words of a shell and sentences do: ("NAME", "value"),
 // NAME value, name,value, and set NAME to value.
-func listed(between []byte) bool {
+func listed(between []byte, commas bool) bool {
 	const space, quotes = " \t", "\\\"'`"
 	before, after, comma := bytes.Cut(between, []byte(","))
 	if !comma {
 		word := string(bytes.Trim(between, space+quotes))
 		return len(between) > 0 && (word == "" || word == "to" || word == "is")
+	}
+	if !commas { // a password and its hash
+		return false
 	}
 	quoted := bytes.ContainsAny(before, quotes)
 	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
