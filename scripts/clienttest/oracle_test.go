@@ -1,11 +1,13 @@
 package clienttest
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -48,8 +50,31 @@ func tokensOf(login throwaway.Codex) *tokens {
 		parts[name+" payload"], parts[name+" signature"] = jwt[1], jwt[2]
 	}
 	k := newTokens(parts)
+	for _, name := range []string{"access_token", "id_token"} {
+		k.forgetTimes(parts[name+" payload"])
+	}
 	k.email = login.Email()
 	return k
+}
+
+// times are claims that say when, with the name behind them.
+var times = regexp.MustCompile(`"?[,{]?"\w+":\d{10}(?:,"\w*(?:":"?)?)?`)
+
+// forgetTimes drops the windows of a payload that hold nothing but times: a
+// dummy made in the same minute has the same, and where the offsets agree, so
+// does the base64.
+func (k *tokens) forgetTimes(payload string) {
+	text, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		panic(err) // the provider's own
+	}
+	for _, at := range times.FindAllIndex(text, -1) {
+		for i := 0; i+windowSize <= len(payload); i++ {
+			if i*6/8 >= at[0] && (i+windowSize)*6 <= at[1]*8 {
+				delete(k.windows, [windowSize]byte([]byte(payload[i:i+windowSize])))
+			}
+		}
+	}
 }
 
 // find returns where a piece of a token stands in data, or "".
