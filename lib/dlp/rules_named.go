@@ -47,6 +47,9 @@ func named(others []Rule) []Rule {
 			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
 			"DEDUPLICATION", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
+		if letter[name[0]] {
+			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
+		}
 		keys.patterns = append(keys.patterns, p)
 	}
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password or passwd, in any case, or _PASS or _PWD", Source: source,
@@ -80,6 +83,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
 			if between := m[end:from]; !assigns(between) && !(listed(between, !password) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
+				(!assigns(between) || bytes.ContainsAny(between, "\n\\")) && assignsItself(m[from:]) || // issued access_token id=4f…, and the next of a list
 				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
@@ -117,6 +121,12 @@ func listed(between []byte, commas bool) bool {
 	}
 	quoted := bytes.ContainsAny(before, quotes)
 	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
+}
+
+// assignsItself reports whether v is a name, an equals sign and a value.
+func assignsItself(v []byte) bool {
+	n := runOf(nameChar, v, len(v))
+	return n < len(v) && v[n] == '=' && len(bytes.Trim(v[n:], "=")) > 0
 }
 
 func digits(b []byte) (n int) {
@@ -231,7 +241,7 @@ func namedPassword(v []byte) (length int, ok bool) {
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
-	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(untilPlus(v)) && !isDigest(v) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
 }
 
 // allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.
