@@ -22,7 +22,9 @@ func inert(v []byte) bool {
 	return published(v) || sealed(v) || filePath(v) || forClients(v) || stepwise(v) || mangled(v)
 }
 
-func published(v []byte) bool { return slices.Contains(publishedValues, string(v)) || !notEmulators(v) }
+func published(v []byte) bool {
+	return slices.Contains(publishedValues, string(v)) || slices.ContainsFunc(emulatorKeys, func(key []byte) bool { return bytes.Equal(v, key) })
+}
 
 // camelCase reports whether v is made of words that begin with capitals, as the names of types and functions are: UserByIdV2Response.
 // Random text has more capitals next to each other, letters that stand alone and changes of kind, few words of four letters, and few vowels.

@@ -170,6 +170,12 @@ func TestWhatIsMuchLikeThatAndASecretIsFound(t *testing.T) {
 }
 
 // One random value in a thousand may look like words, or be inert otherwise.
+// A key that ends as a published one does is another.
+func TestWhatEndsInAPublishedKeyIsNotPublished(t *testing.T) {
+	require.True(t, published(emulatorKeys[0]))
+	require.False(t, published(append([]byte(newMaker(87).text(alnumChars, 32)), emulatorKeys[0]...)))
+}
+
 func TestRandomTextIsNotInert(t *testing.T) {
 	m := newMaker(560)
 	for _, n := range []int{16, 20, 24, 32, 40} {

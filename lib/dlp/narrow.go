@@ -18,6 +18,7 @@ type narrowing struct {
 	longest  int      // bytes that a match has at most, or unbounded
 
 	once   sync.Once
+	failed error // of what once makes
 	source string
 	whole  placed
 	rest   string // of the expression, from what has the literals on, if that is worth a look alone; empty: it is not
@@ -31,11 +32,13 @@ type placed struct {
 	amid  *regexp.Regexp // amid it: one character is seen before
 }
 
-func place(source string, before int) placed {
-	return placed{
-		first: regexp.MustCompile(fmt.Sprintf(`\A(?s:.{0,%d}?)(%s)`, before, source)),
-		amid:  regexp.MustCompile(fmt.Sprintf(`\A(?s:.{1,%d}?)(%s)`, before+1, source)),
+// place fails where what stands before makes an expression too large.
+func place(source string, before int) (p placed, err error) {
+	if p.first, err = regexp.Compile(fmt.Sprintf(`\A(?s:.{0,%d}?)(%s)`, before, source)); err != nil {
+		return p, err
 	}
+	p.amid, err = regexp.Compile(fmt.Sprintf(`\A(?s:.{1,%d}?)(%s)`, before+1, source))
+	return p, err
 }
 
 // find returns the first match that begins at text[begin] or a little behind, in text[:end].
@@ -187,14 +190,19 @@ func longest(re *syntax.Regexp) int {
 	return 0
 }
 
+// ready makes what next needs, when it is wanted first, and reports whether that could be made.
+func (n *narrowing) ready() bool {
+	n.once.Do(func() {
+		if n.whole, n.failed = place(n.source, n.before); n.failed == nil && n.rest != "" {
+			n.probe, n.failed = place(n.rest, n.within)
+		}
+	})
+	return n.failed == nil
+}
+
 // next returns the first match in text that begins at or after from, as [regexp.Regexp.FindSubmatchIndex] does; lowered is text with
 // ASCII's letters in lower case.
 func (n *narrowing) next(text, lowered []byte, from int) []int {
-	n.once.Do(func() {
-		if n.whole = place(n.source, n.before); n.rest != "" {
-			n.probe = place(n.rest, n.within)
-		}
-	})
 	var at [maxLiterals]int // where each literal is next
 	for i := range n.literals {
 		at[i] = from - 1
@@ -232,7 +240,7 @@ const longS, kelvin = '\u017f', '\u212a'
 
 // matches returns what FindAllSubmatchIndex of re returns for text.
 func (n *narrowing) matches(re *regexp.Regexp, text, lowered []byte) (all [][]int) {
-	if n == nil || bytes.ContainsRune(text, longS) || bytes.ContainsRune(text, kelvin) {
+	if n == nil || !n.ready() || bytes.ContainsRune(text, longS) || bytes.ContainsRune(text, kelvin) {
 		return re.FindAllSubmatchIndex(text, -1)
 	}
 	for from := 0; from <= len(text); {

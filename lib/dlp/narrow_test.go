@@ -95,6 +95,25 @@ func TestNarrowedExpressionsFoldAsOthers(t *testing.T) {
 	}
 }
 
+// An expression that is as deep as the library takes is none in a group more. It is matched as it is, and nothing panics.
+func TestNarrowedExpressionsThatAreTooDeep(t *testing.T) {
+	var re *regexp.Regexp
+	var source string
+	for depth := 900; depth < 1100; depth++ {
+		s := strings.Repeat("(", depth) + "token[0-9]" + strings.Repeat(")", depth)
+		compiled, err := regexp.Compile(s)
+		if err != nil {
+			break
+		}
+		re, source = compiled, s
+	}
+	n := narrow(source)
+	require.NotNil(t, n)
+	require.False(t, n.ready())
+	text := []byte("a token1 and token2")
+	require.Len(t, n.matches(re, text, lowered(text)), 2)
+}
+
 func TestWhatCannotBeNarrowed(t *testing.T) {
 	for _, source := range []string{`[0-9a-f]{32}`, `(?:token)?[a-z]{8}`, `a|token`, `.*token`, `[a-z]{400}token`, `clé`, `x`} {
 		require.Nil(t, narrow(source), source)

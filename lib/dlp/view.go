@@ -139,7 +139,7 @@ const mostBackslashes = 1 << escapeDepth
 // leaves as it is, and returns how much that is; 0: it is something else. It is the short way of push for JSON in JSON's strings.
 func (v *view) backslashes(b []byte, at int64) int {
 	n := 1
-	for n < len(b) && b[n] == '\\' {
+	for n < len(b) && n <= mostBackslashes && b[n] == '\\' {
 		n++
 	}
 	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'x' {
@@ -150,8 +150,11 @@ func (v *view) backslashes(b []byte, at int64) int {
 		widths[i] = 1
 	}
 	taken, c, width := n+1, b[n], uint16(1)
-	number, ok, short := hexDigits(b[n+1:], 4) // behind u
-	if c == 'u' && (short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || number == 'x')) {
+	number, ok, short := rune(0), false, false // behind u
+	if c == 'u' {
+		number, ok, short = hexDigits(b[n+1:], 4)
+	}
+	if short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || number == 'x') {
 		return 0
 	}
 	for stage := 0; stage < escapeDepth && n > 0; stage++ {
@@ -161,7 +164,7 @@ func (v *view) backslashes(b []byte, at int64) int {
 		}
 		if n&1 == 0 {
 			n = pairs
-		} else if c == 'u' && width == 1 && ok {
+		} else if ok && width == 1 {
 			n, c, width, taken = pairs, byte(number), width+4+last, taken+4
 		} else if u, _ := backslash([]byte{'\\', c}); u.taken > 0 {
 			n, c, width = pairs, u.bytes[0], width+last

@@ -156,6 +156,7 @@ func spellings(name string) []string { return []string{strings.ToLower(name), st
 // fieldName is how a field's name is shown.
 func (r *ruling) fieldName(name string) string {
 	return locate.Name(name, func([]byte) bool {
-		return len(name) >= shortest && r.rules.names.Scan([]byte(name)) != nil || len(name) >= shortest && slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) })
+		return len(name) >= shortest && (r.rules.names.Scan([]byte(name)) != nil ||
+			slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) }))
 	})
 }
