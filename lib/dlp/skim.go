@@ -5,22 +5,29 @@ import (
 	"math/bits"
 )
 
-// skimmer tells where no keyword begins that a match could, for much less than the automaton needs. It knows the begins of all of them, by
-// hashes, so that it looks at many places at once: none depends on the one before.
+// skimmer tells where no keyword begins that a match could, for much less than the automaton needs. It knows which pairs of bytes the begins
+// of all of them are made of, and what it asks for a place does not depend on the place before.
 type skimmer struct {
+	pairs [1 << 16]uint8       // by two bytes, little endian: of which kinds of keywords they are the first two (low bits), or the two behind those
 	three [1 << skimBits]uint8 // by hash of the first three bytes: none, longer or whole
 	four  [1 << fourBits]uint8 // by hash of the first four, of those that have as many: 1
 }
 
 const (
-	// skimLen is how many bytes of a keyword are looked at first, and how many of a text at least.
-	skimLen = 3
-	// skimBits makes tables that stay in the processor's nearest cache and are sparse with hundreds of keywords.
+	// skimKinds is into how many kinds keywords are divided, so that few texts have the first pair of one and the second of another that
+	// is of the same kind.
+	skimKinds = 4
+	// firstPairs has the low bits of eight pairs.
+	firstPairs = 0x0F0F0F0F0F0F0F0F
+	// skimAt is how many pairs there are in one number.
+	skimAt = 8
+
+	// skimLen is how many bytes of a keyword are looked at at least, and skimMost at most.
+	skimLen, skimMost = 3, 4
+	// skimBits makes a table that is sparse with hundreds of keywords.
 	skimBits = 14
-	// fourBits makes one that is looked at seldom, so that it may be larger.
+	// fourBits is for thousands: there are as many begins of four bytes.
 	fourBits = 16
-	// skimAt is how many places are looked at at once, and skimOver how many bytes are read behind them.
-	skimAt, skimOver = 8, 3
 
 	longer = 1 // a keyword that has more than three bytes may begin
 	whole  = 3 // one that has no more
@@ -37,9 +44,55 @@ const (
 	skimFactor = 0x9E3779B1
 )
 
+// anyByte is what may stand behind a keyword of which nothing is known.
+var anyByte = set("\x00-\xff")
+
 // add makes a keyword known.
 func (s *skimmer) add(k keyword) {
-	s.begin(k.text, k.follows())
+	follows := k.follows()
+	s.begin(k.text, follows)
+	var begin [skimMost]*class
+	for i := range begin {
+		switch behind := i - len(k.text); {
+		case behind >= len(follows):
+			begin[i] = anyByte
+		case behind >= 0:
+			begin[i] = follows[behind]
+		default:
+			begin[i] = k.bytesAt(i)
+		}
+	}
+	s.pair(begin[0], begin[1], 1<<k.kind())
+	s.pair(begin[2], begin[3], 1<<k.kind()<<skimKinds)
+}
+
+// kind divides keywords: the short ones, behind which nearly anything may stand, from the rest, and that evenly.
+func (k *keyword) kind() int {
+	if len(k.text) <= skimLen {
+		return skimKinds - 1
+	}
+	return int(k.text[0]+k.text[1]) % (skimKinds - 1)
+}
+
+// bytesAt returns what k's byte i may be.
+func (k *keyword) bytesAt(i int) *class {
+	var c class
+	c[k.text[i]] = true
+	if k.pattern == nil || k.pattern.fold {
+		c[fold(k.text[i])], c[upper(k.text[i])] = true, true
+	}
+	return &c
+}
+
+// pair adds kinds to each pair of a byte of first and one of second.
+func (s *skimmer) pair(first, second *class, kinds uint8) {
+	for one := range 256 {
+		for two := 0; first[one] && two < 256; two++ {
+			if second[two] {
+				s.pairs[one|two<<8] |= kinds
+			}
+		}
+	}
 }
 
 // follows is what must stand behind k, for one byte or two; none: anything may.
@@ -81,31 +134,34 @@ func (s *skimmer) begin(text string, follows []*class) {
 // next returns the first place at or after from at which a keyword may begin, and where fewer than skimLen bytes are left
 // the first of those.
 func (s *skimmer) next(text []byte, from int) int {
-	at := from
-	for ; at+skimAt+skimOver <= len(text); at += skimAt {
-		b := (*[skimAt + skimOver]byte)(text[at:])
-		marks := uint32(s.three[skimHash3(start(b, 7))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 6))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 5))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 4))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 3))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 2))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 1))])
-		marks = marks*4 + uint32(s.three[skimHash3(start(b, 0))])
-		for marks != 0 {
-			i := bits.TrailingZeros32(marks) &^ 1
-			if marks>>i&whole == whole || s.four[skimHash4(binary.LittleEndian.Uint32(text[at+i/2:]))] != 0 {
-				return at + i/2
+	known, pairs, at := &s.pairs, uint64(0), from-skimAt
+	for ; at+2*skimAt < len(text); at += skimAt {
+		b := (*[skimAt + 1]byte)(text[at+skimAt:])
+		after := uint64(known[two(b, 0)]) | uint64(known[two(b, 1)])<<8 | uint64(known[two(b, 2)])<<16 | uint64(known[two(b, 3)])<<24 |
+			uint64(known[two(b, 4)])<<32 | uint64(known[two(b, 5)])<<40 | uint64(known[two(b, 6)])<<48 | uint64(known[two(b, 7)])<<56
+		second := pairs>>16 | after<<48 // for each pair the one two bytes behind it
+		marks := pairs & (second >> skimKinds) & firstPairs
+		pairs = after
+		for ; marks != 0; marks &= marks - 1 {
+			i := at + bits.TrailingZeros64(marks)/8
+			if s.begins(binary.LittleEndian.Uint32(text[i:])) {
+				return i
 			}
-			marks &^= whole << i
 		}
 	}
+	at = max(at, from)
 	for ; at+skimLen <= len(text); at++ {
 		if s.three[skimHash3(uint32(text[at])|uint32(text[at+1])<<8|uint32(text[at+2])<<16)] != 0 {
 			return at
 		}
 	}
-	return max(at, from)
+	return at
 }
 
-func start(b *[skimAt + skimOver]byte, i int) uint32 { return binary.LittleEndian.Uint32(b[i:]) }
+func two(text *[skimAt + 1]byte, i int) uint16 { return binary.LittleEndian.Uint16(text[i:]) }
+
+// begins reports whether a keyword may begin with these four bytes.
+func (s *skimmer) begins(text uint32) bool {
+	three := s.three[skimHash3(text)]
+	return three == whole || three != 0 && s.four[skimHash4(text)] != 0
+}
