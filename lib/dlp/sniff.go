@@ -95,9 +95,8 @@ func (s *sniffer) follow(win []byte, eof bool) bool {
 	for {
 		if s.n == s.due {
 			s.sample(win)
-			for len(win)-s.pos >= sampleStep && inRun((*[sampleStep]byte)(win[s.pos:])) {
-				s.pos, s.n = s.pos+sampleStep, s.n+sampleStep
-				s.sample(win)
+			if s.contiguous() {
+				s.sweep(win)
 			}
 		}
 		for s.pos < len(win) && s.n < s.due && runChar[win[s.pos]] != noValue {
@@ -121,23 +120,36 @@ func (s *sniffer) follow(win []byte, eof bool) bool {
 	}
 }
 
-// inRun reports whether all of chars are of a run.
-func inRun(c *[sampleStep]byte) bool {
-	v := runChar
-	return (v[c[0]]|v[c[1]]|v[c[2]]|v[c[3]]|v[c[4]]|v[c[5]]|v[c[6]]|v[c[7]]|v[c[8]]|v[c[9]]|v[c[10]]|v[c[11]])&0x80 == 0
+// sweep reads the run on, sample after sample, as far as it goes on for another one. It is what most of an image costs.
+func (s *sniffer) sweep(win []byte) {
+	pos, n := s.pos, s.n
+	last := againstFour((*[4]byte)(win[pos-4:]))
+	for len(win)-pos >= sampleStep {
+		c := (*[sampleStep]byte)(win[pos:])
+		second, third, fourth := againstFour((*[4]byte)(c[0:])), againstFour((*[4]byte)(c[4:])), againstFour((*[4]byte)(c[8:]))
+		if (second|third|fourth)&(notRun*inEach) != 0 {
+			break
+		}
+		pos, n = pos+sampleStep, n+sampleStep
+		if couldBe(last|second|third|fourth, third|fourth|last&0xFF) == 0 {
+			s.textTo = 0
+		} else {
+			s.pos, s.n = pos, n
+			s.sample(win)
+		}
+		last = fourth
+	}
+	s.pos, s.n, s.due = pos, n, n+sampleStep
 }
 
 // sample looks whether the run's last characters are text, and sets when it is to do so again.
 func (s *sniffer) sample(win []byte) {
 	s.due = s.n + sampleStep
-	if s.contiguous() && !couldBeText((*[sampleChars]byte)(win[s.pos-sampleChars:])) {
-		s.textTo = 0
-		return
-	}
 	var chars [sampleChars]byte
 	s.last(win, &chars)
+	in := sampled(&chars)
 	// Where the sample before was text, what costs little is enough.
-	if !couldBeText(&chars) || (s.textTo != s.n-sampleStep || s.n == sampleChars) && !text(&chars, s.n) {
+	if in == 0 || (s.textTo != s.n-sampleStep || s.n == sampleChars) && !text(&chars, s.n, in) {
 		s.textTo = 0
 		return
 	}
@@ -240,10 +252,10 @@ func (s *sniffer) slide(n int) {
 	}
 }
 
-// text reports whether chars, the last of n in a run, decode to text in any way.
-func text(chars *[sampleChars]byte, n int) bool {
-	for _, e := range encodings {
-		if e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
+// text reports whether chars, the last of n in a run, decode to text in any way of in.
+func text(chars *[sampleChars]byte, n int, in readings) bool {
+	for i, e := range encodings {
+		if in>>i&1 == 0 || e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
 			continue
 		}
 		for phase := range e.group {
