@@ -10,7 +10,7 @@ type keyword struct {
 	text    string
 	rule    int // index in Rules.names
 	pattern *pattern
-	rest    *class // what must be next, but for an escape of it; nil: anything may
+	next    []*class // what must be next, byte after byte, but for an escape of it; behind those anything may
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.

@@ -173,7 +173,7 @@ func (e *engine) judge(win []byte, eof bool) bool {
 	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
 		switch {
-		case k.rest != nil && e.pos < len(win) && !k.rest[win[e.pos]] && !mayEscape[win[e.pos]]: // most often; nothing of it can be hidden
+		case k.otherwise(win[e.pos:]): // most often
 			continue
 		case !k.pattern.fold && string(win[e.pos-len(k.text):e.pos]) != k.text:
 			continue
@@ -204,6 +204,19 @@ func (e *engine) judge(win []byte, eof bool) bool {
 		e.pos, e.state = max(e.pos, e.cand.exempt), 0
 	}
 	return true
+}
+
+// otherwise reports whether what follows k, as far as it is there, is not what must, and nothing of it can be hidden.
+func (k *keyword) otherwise(rest []byte) bool {
+	for i, c := range k.next {
+		if i >= len(rest) || mayEscape[rest[i]] {
+			return false
+		}
+		if !c[rest[i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // whole decides the hit k as it stands in the window.

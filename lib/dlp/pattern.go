@@ -137,10 +137,39 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	}
 	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
 	k := keyword{text: text, rule: rule, pattern: &q}
-	if first := &q.steps[0]; first.min > 0 && first.gap == nil && (whole > cut || p.joins != joinChecked) { // else a joint may be next
-		k.rest = first.class
+	if whole > cut {
+		k.next = ahead(q.steps[:len(q.steps)-len(p.steps)])
+	} else if first := &q.steps[0]; first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
+		k.next = []*class{first.class}
 	}
 	return k
+}
+
+// lookAhead is how many bytes behind a keyword are looked at before anything else is: most words differ there from what is looked for.
+const lookAhead = 3
+
+// ahead returns what the first bytes of steps can be, each of which is one byte, or one or none.
+func ahead(steps []step) (next []*class) {
+	steps = steps[:min(len(steps), 2*lookAhead)]
+	for at := uint(1); len(next) < lookAhead; { // a bit for each step that may be next
+		var c class
+		then := uint(0)
+		for i, s := range steps {
+			if at>>i&1 == 0 {
+				continue
+			}
+			c = *union(&c, s.class)
+			then |= 2 << i
+			if s.min == 0 {
+				at |= 2 << i
+			}
+		}
+		if at>>len(steps)&1 == 1 {
+			break
+		}
+		next, at = append(next, &c), then
+	}
+	return next
 }
 
 // wordBreak is what may stand between two words of a name, which may also be joined: in snake and kebab case, in properties and in prose.
