@@ -1,7 +1,5 @@
 package dlp
 
-import "math/bits"
-
 // What a character of a run says against its being of encoded text. A byte of text has its highest bit clear. Where the characters of base64
 // stand in groups of four, that bit is bit 5 of the first, bit 3 of the second or bit 1 of the third.
 const (
@@ -40,17 +38,26 @@ func againstFour(c *[4]byte) uint32 {
 	return uint32(against[c[0]]) | uint32(against[c[1]])<<8 | uint32(against[c[2]])<<16 | uint32(against[c[3]])<<24
 }
 
-// groupHighs are the bits that must be clear in four characters of base64 where the first of them begins a group.
-const groupHighs = highFirst | highSecond<<8 | highThird<<16
+// The bits that must be clear in four characters of base64, by which of them a group begins with, and those of it that are of the group
+// before.
+const (
+	highs0  = highFirst | highSecond<<8 | highThird<<16
+	highs1  = highs0 << 8
+	highs2  = highs0 << 16 & (1<<32 - 1)
+	before2 = highs0 >> 16
+	highs3  = highs0 << 24 & (1<<32 - 1)
+	before3 = highs0 >> 8
+)
 
 // readings is a set of encodings: a bit for each, by its index.
 type readings uint8
 
-// couldBe returns the encodings in which a sample may be text; most often there are none. all is what speaks against it in fours of its
-// characters, put together, and late the same of the last eight and the first. Where text begins amid the sample, the next one tells, but
-// base32 has groups so long that this would come late.
-func couldBe(all, late uint32) (in readings) {
-	if all&groupHighs == 0 || all&(groupHighs<<8) == 0 || all&bits.RotateLeft32(groupHighs, 16) == 0 || all&bits.RotateLeft32(groupHighs, 24) == 0 {
+// couldBe returns the encodings in which a sample may be text; most often there are none. first is what speaks against it in its first four
+// characters, rest the same of the others, put together, and late that of the last eight and the first. Where text begins amid the sample, the
+// next one tells, but base32 has groups so long that this would come late.
+func couldBe(first, rest, late uint32) (in readings) {
+	all := first | rest
+	if all&highs0 == 0 || all&highs1 == 0 || all&highs2|rest&before2 == 0 || all&highs3|rest&before3 == 0 {
 		in = 1
 	}
 	if late&(notBase32*inEach) == 0 {
@@ -68,5 +75,5 @@ func couldBe(all, late uint32) (in readings) {
 // sampled returns the encodings in which a sample may be text.
 func sampled(c *[sampleChars]byte) readings {
 	first, second, third, last := againstFour((*[4]byte)(c[0:])), againstFour((*[4]byte)(c[4:])), againstFour((*[4]byte)(c[8:])), againstFour((*[4]byte)(c[12:]))
-	return couldBe(first|second|third|last, third|last|first&0xFF)
+	return couldBe(first, second|third|last, third|last|first&0xFF)
 }

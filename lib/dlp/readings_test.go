@@ -29,6 +29,11 @@ func TestWhatIsTextCouldBe(t *testing.T) {
 			require.True(t, text(&sample, sampleChars, in), "%s", sample)
 		}
 	}
+	for range few(2000) { // behind what is of no group, too
+		before := m.text(stdChars, rng.IntN(4))
+		sample := [sampleChars]byte([]byte(before + base64.StdEncoding.EncodeToString([]byte(m.text(" !az09AZ~", 12)))))
+		require.True(t, text(&sample, sampleChars, sampled(&sample)), "%s", sample)
+	}
 	passed := 0
 	for range few(20_000) {
 		sample := [sampleChars]byte([]byte(m.text(stdChars, sampleChars)))

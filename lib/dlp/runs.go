@@ -183,11 +183,9 @@ func (r *runs) sample(v *view, end int) {
 		}
 	}
 	at := r.n - sampleChars
-	for _, e := range encodings {
-		if e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue {
-			continue
-		}
-		if r.clean(e) {
+	in := sampled(&chars)
+	for i, e := range encodings {
+		if in>>i&1 == 0 || e.value[chars[0]] == noValue || e.value[chars[sampleChars-1]] == noValue || r.clean(e) {
 			continue
 		}
 		for phase := range e.group {

@@ -131,7 +131,7 @@ func (s *sniffer) sweep(win []byte) {
 			break
 		}
 		pos, n = pos+sampleStep, n+sampleStep
-		if couldBe(last|second|third|fourth, third|fourth|last&0xFF) == 0 {
+		if couldBe(last, second|third|fourth, third|fourth|last&0xFF) == 0 {
 			s.textTo = 0
 		} else {
 			s.pos, s.n = pos, n
