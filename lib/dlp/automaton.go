@@ -51,10 +51,7 @@ func newAutomaton(keywords []keyword) (automaton, error) {
 		return automaton{}, &tableError{size}
 	}
 	a.flatten(nodes, link(nodes))
-	a.skim = &skimmer{}
-	for _, k := range keywords {
-		a.skim.add(k)
-	}
+	a.skim = newSkimmer(keywords)
 	return a, nil
 }
 

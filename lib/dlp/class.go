@@ -20,6 +20,23 @@ func set(list string) *class {
 	return &c
 }
 
+// add makes those of d part of c.
+func (c *class) add(d *class) {
+	for b, in := range d {
+		c[b] = c[b] || in
+	}
+}
+
+// bytes lists those of c.
+func (c *class) bytes() (list []byte) {
+	for b, in := range c {
+		if in {
+			list = append(list, byte(b))
+		}
+	}
+	return list
+}
+
 // The classes that rules share. Sharing the pointer matters: the engine remembers how far a run of one class reaches.
 var (
 	digit       = set("0-9")

@@ -138,7 +138,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	q.shortest, q.longest = q.shortest+len(text), q.longest+len(text)
 	k := keyword{text: text, rule: rule, pattern: &q}
 	if whole > cut {
-		k.next = ahead(q.steps[:len(q.steps)-len(p.steps)])
+		k.next = ahead(q.steps[:len(q.steps)-len(p.steps)], classes)
 	} else if first := &q.steps[0]; first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
 		k.next = []*class{first.class}
 	}
@@ -149,7 +149,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 const lookAhead = 3
 
 // ahead returns what the first bytes of steps can be, each of which is one byte, or one or none.
-func ahead(steps []step) (next []*class) {
+func ahead(steps []step, classes map[class]*class) (next []*class) {
 	steps = steps[:min(len(steps), 2*lookAhead)]
 	for at := uint(1); len(next) < lookAhead; { // a bit for each step that may be next
 		var c class
@@ -158,7 +158,7 @@ func ahead(steps []step) (next []*class) {
 			if at>>i&1 == 0 {
 				continue
 			}
-			c = *union(&c, s.class)
+			c.add(s.class)
 			then |= 2 << i
 			if s.min == 0 {
 				at |= 2 << i
@@ -167,7 +167,11 @@ func ahead(steps []step) (next []*class) {
 		if at>>len(steps)&1 == 1 {
 			break
 		}
-		next, at = append(next, &c), then
+		if classes[c] == nil {
+			own := c
+			classes[c] = &own
+		}
+		next, at = append(next, classes[c]), then
 	}
 	return next
 }

@@ -45,19 +45,43 @@ const (
 )
 
 // anyByte is what may stand behind a keyword of which nothing is known.
-var anyByte = set("\x00-\xff")
+var anyByte = set("\x00-\xff").bytes()
 
-// add makes a keyword known.
-func (s *skimmer) add(k keyword) {
-	follows := k.follows()
+// newSkimmer returns one that knows keywords.
+func newSkimmer(keywords []keyword) *skimmer {
+	s := &skimmer{}
+	type begin struct {
+		text    string
+		folds   bool
+		follows [2]*class
+	}
+	known := map[begin]bool{} // most names are those of many rules
+	for i := range keywords {
+		k := &keywords[i]
+		follows := k.follows()
+		b := begin{text: k.text, folds: k.folds()}
+		copy(b.follows[:], follows)
+		if !known[b] {
+			known[b] = true
+			s.add(k, follows)
+		}
+	}
+	return s
+}
+
+// folds reports whether k is one in any case.
+func (k *keyword) folds() bool { return k.pattern == nil || k.pattern.fold }
+
+// add makes a keyword known, behind which there must be follows.
+func (s *skimmer) add(k *keyword, follows []*class) {
 	s.begin(k.text, follows)
-	var begin [skimMost]*class
+	var begin [skimMost][]byte
 	for i := range begin {
 		switch behind := i - len(k.text); {
 		case behind >= len(follows):
 			begin[i] = anyByte
 		case behind >= 0:
-			begin[i] = follows[behind]
+			begin[i] = follows[behind].bytes()
 		default:
 			begin[i] = k.bytesAt(i)
 		}
@@ -75,22 +99,18 @@ func (k *keyword) kind() int {
 }
 
 // bytesAt returns what k's byte i may be.
-func (k *keyword) bytesAt(i int) *class {
-	var c class
-	c[k.text[i]] = true
-	if k.pattern == nil || k.pattern.fold {
-		c[fold(k.text[i])], c[upper(k.text[i])] = true, true
+func (k *keyword) bytesAt(i int) []byte {
+	if c := k.text[i]; k.folds() && fold(c) != upper(c) {
+		return []byte{fold(c), upper(c)}
 	}
-	return &c
+	return []byte{k.text[i]}
 }
 
 // pair adds kinds to each pair of a byte of first and one of second.
-func (s *skimmer) pair(first, second *class, kinds uint8) {
-	for one := range 256 {
-		for two := 0; first[one] && two < 256; two++ {
-			if second[two] {
-				s.pairs[one|two<<8] |= kinds
-			}
+func (s *skimmer) pair(first, second []byte, kinds uint8) {
+	for _, one := range first {
+		for _, two := range second {
+			s.pairs[uint16(one)|uint16(two)<<8] |= kinds
 		}
 	}
 }
