@@ -10,7 +10,7 @@
 //
 // One pass of an Aho-Corasick automaton finds the keywords of all rules ("ghp_", "AKIA", "eyJ"); case is folded there
 // and compared exactly afterwards where a rule asks for it. The automaton is asked only where the first bytes of a keyword stand,
-// which a hash table tells for eight places at once. Only at a keyword does a rule's pattern look further: a
+// which a table of pairs of bytes tells for eight places at once. Only at a keyword does a rule's pattern look further: a
 // sequence of byte classes with lengths, without backtracking, and then the structural check of that credential
 // (checksum, decoded header, variety). What fails its check is no finding; entropy alone never is one.
 //
