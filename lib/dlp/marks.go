@@ -52,14 +52,24 @@ func marksOf(b []byte) marks {
 	}
 }
 
-// backslashes marks those of the first n bytes of which hides may say yes: four, or fewer and what it wants to see. Of the last
-// ones it cannot know.
-func (m *marks) backslashes(n int) uint32 {
+// backslashes marks those of the first n bytes of which hides may say yes: four, or fewer and what it wants to see. behind is what
+// stands behind the n; where it ends, anything may follow.
+func (m *marks) backslashes(n int, behind []byte) uint32 {
 	if m.slashes == 0 {
 		return 0
 	}
-	last := uint32(1)<<n - 1<<max(0, n-3)
-	second := m.slashes & (m.slashes >> 1)
-	third := second & (m.slashes >> 2)
-	return m.slashes&(m.letters>>1) | second&(m.letters>>2) | third&(m.letters>>3) | third&(m.slashes>>3) | m.slashes&last
+	slashes, letters := uint64(m.slashes), uint64(m.letters)
+	if slashes>>max(0, n-3) != 0 {
+		for i := range 3 {
+			bits := uint64(1<<32 | 1<<48)
+			if i < len(behind) {
+				bits = marksBy[behind[i]]
+			}
+			slashes |= bits >> 32 & 1 << (n + i)
+			letters |= bits >> 48 & 1 << (n + i)
+		}
+	}
+	second := slashes & (slashes >> 1)
+	third := second & (slashes >> 2)
+	return uint32(slashes&(letters>>1)|second&(letters>>2)|third&(letters>>3)|third&(slashes>>3)) & (1<<n - 1)
 }

@@ -68,7 +68,8 @@ func (s *sniffer) skim(win []byte, eof bool) bool {
 		long &= long << 8                                 // 16: sampleChars
 		whole := uint32(long >> blockLen)
 		before = m.runs
-		for todo := m.leads | m.backslashes(min(blockLen, len(win)-at)) | whole; todo != 0; todo &= todo - 1 {
+		end := min(at+blockLen, len(win))
+		for todo := m.leads | m.backslashes(end-at, win[end:]) | whole; todo != 0; todo &= todo - 1 {
 			i := bits.TrailingZeros32(todo)
 			s.pos, s.n = at+i, 0
 			if whole>>i&1 == 1 {
