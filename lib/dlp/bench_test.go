@@ -35,6 +35,9 @@ func imageJSON(size int) []byte {
 	return []byte(`{"type":"input_image","image_url":"data:image/png;base64,` + newMaker(54).text(stdChars, size-100) + `"}`)
 }
 
+// writing is a megabyte of text.
+func writing(text string) []byte { return []byte(strings.Repeat(text, 1<<20/len(text))) }
+
 func BenchmarkScan(b *testing.B) {
 	m := newMaker(52)
 	r := builtin(b)
@@ -45,6 +48,9 @@ func BenchmarkScan(b *testing.B) {
 		"image-1MB":       imageJSON(1 << 20),
 		"source-1MB":      sourceCode(1 << 20),
 		"base64-text-1MB": []byte(base64.StdEncoding.EncodeToString(sourceCode(3 << 18))),
+		"russian-1MB":     writing("Прочитай упавший тест, объясни, почему планировщик теряет последнее задание, и предложи небольшое исправление. "),
+		"chinese-1MB":     writing("请阅读失败的测试（见下），解释为什么调度程序丢失了最后一个作业；然后再次运行测试，并显示命令的输出！"),
+		"typography-1MB":  writing("Here’s the plan — first we’ll read the “failing” test… then fix it – and run everything ✅ ⚠️ again. "),
 		"percent-1MB":     []byte(percentAll(string(sourceCode(1 << 20 / 3)))),
 		"base64url-1MB":   []byte(m.text(urlChars, 1<<20)),
 		"hostile-eyJ-1MB": []byte(strings.Repeat("eyJ", 1<<20/3)),

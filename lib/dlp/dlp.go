@@ -121,7 +121,7 @@ type Rules struct {
 	inTails     class  // that any of them has
 	label       func(rule string, value []byte) string
 	depth       int
-	quiets      *class     // see quietChars
+	quiets      *quiet     // nil: all may hide something
 	idle        *sync.Pool // of Streams
 }
 

@@ -179,29 +179,61 @@ func character(b []byte) (u unescaped, more bool) {
 }
 
 // lookalikes are letters of other scripts that look like those of ASCII (Unicode TR39's confusables, the plain ones).
-var lookalikes = func() map[rune]rune {
-	m := map[rune]rune{}
-	for _, pair := range [][2]string{
-		{"АВЕЅІЈКМНОРСТХУҮԌԜԚаеѕіјорсухһԁԛԝѵӏгпԍ", "ABESIJKMHOPCTXYYGWQaesijopcyxhdqwvlrng"},
-		{"ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναικρτυγ", "ABEZHIKMNOPTYXovaikptuy"},
-		{"‐‑‒–−", "-----"}, {"ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"},
-	} {
-		ascii := []byte(pair[1])
+var lookalikes = [...][2]string{
+	{"АВЕЅІЈКМНОРСТХУҮԌԜԚаеѕіјорсухһԁԛԝѵӏгпԍ", "ABESIJKMHOPCTXYYGWQaesijopcyxhdqwvlrng"},
+	{"ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναικρτυγ", "ABEZHIKMNOPTYXovaikptuy"},
+	{"‐‑‒–−", "-----"}, {"ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"},
+}
+
+// unseen are the first and the last of characters that are not seen at all.
+var unseen = [...][2]rune{
+	{0xAD, 0xAD}, {0x34F, 0x34F}, {0x61C, 0x61C}, {0x180E, 0x180E}, {0x200B, 0x200F}, {0x202A, 0x202E}, {0x2060, 0x2064}, {0x2066, 0x206F},
+	{0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},
+}
+
+// isUnseen stands in folds for what is not seen.
+const isUnseen = 1
+
+// foldsAs has for each character of the first plane what it looks like, in pages of 64, most of which there are not: an ASCII character,
+// isUnseen, or 0 for nothing.
+var foldsAs = func() (pages [1 << 16 / 64]*[64]byte) {
+	set := func(r rune, as byte) {
+		if pages[r/64] == nil {
+			pages[r/64] = new([64]byte)
+		}
+		pages[r/64][r%64] = as
+	}
+	for _, pair := range lookalikes {
+		ascii := pair[1]
 		for i, r := range []rune(pair[0]) {
-			m[r] = rune(ascii[i])
+			set(r, ascii[i])
 		}
 	}
-	return m
+	for _, of := range unseen {
+		for r := of[0]; r <= of[1]; r++ {
+			set(r, isUnseen)
+		}
+	}
+	for r := rune('!'); r <= '~'; r++ { // full width
+		set(0xFF01+r-'!', byte(r))
+	}
+	return pages
 }()
 
 // foldRune returns the ASCII character that r looks like, 0 for what is not seen at all.
 func foldRune(r rune) (rune, bool) {
 	switch {
-	case r == 0xAD, r == 0x34F, r == 0x61C, r == 0x180E, r >= 0x200B && r <= 0x200F, r >= 0x202A && r <= 0x202E, r >= 0x2060 && r <= 0x2064,
-		r >= 0x2066 && r <= 0x206F, r >= 0xFE00 && r <= 0xFE0F, r == 0xFEFF, r >= 0xE0000 && r <= 0xE007F:
+	case r < 1<<16:
+		page := foldsAs[r/64]
+		if page == nil || page[r%64] == 0 {
+			return 0, false
+		}
+		if as := page[r%64]; as != isUnseen {
+			return rune(as), true
+		}
 		return 0, true
-	case r >= 0xFF01 && r <= 0xFF5E:
-		return r - 0xFEE0, true
+	case r >= 0xE0000 && r <= 0xE007F:
+		return 0, true
 	case r >= 0x1D400 && r <= 0x1D6A3: // mathematical letters, in alphabets of 52
 		if n := (r - 0x1D400) % 52; n < 26 {
 			return 'A' + n, true
@@ -211,6 +243,5 @@ func foldRune(r rune) (rune, bool) {
 	case r >= 0x1D7CE && r <= 0x1D7FF:
 		return '0' + (r-0x1D7CE)%10, true
 	}
-	as, ok := lookalikes[r]
-	return as, ok
+	return 0, false
 }

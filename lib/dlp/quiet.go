@@ -7,17 +7,27 @@ import "unicode/utf8"
 // cue as well.
 const quietChars = "<>'\x1b"
 
-// quiet returns those of quietChars that hide nothing with the rules r; nil where it is not known what they look for.
-func (r *Rules) quiet() *class {
+// quietWide are what Chinese and Japanese write in full width between words, of which the same is true.
+const quietWide = ",;!?()[]"
+
+// quiet are the characters that hide nothing.
+type quiet struct {
+	escaped class // by escapes of JSON
+	wide    class // in full width
+}
+
+// quiet returns those that hide nothing with the rules r; nil where it is not known what they look for.
+func (r *Rules) quiet() *quiet {
 	if len(r.expressions.all) > 0 {
 		return nil
 	}
-	var c class
-	for i := range len(quietChars) {
-		b := quietChars[i]
-		c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+	in := func(list string) (c class) {
+		for _, b := range []byte(list) {
+			c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+		}
+		return c
 	}
-	return &c
+	return &quiet{escaped: in(quietChars), wide: in(quietWide)}
 }
 
 // silences reports whether an escape that goes on with b, from its u on, is of a quiet character, or of an & behind which stands nothing
@@ -28,7 +38,7 @@ func (s *sniffer) silences(b []byte) (quiet, short bool) {
 		switch {
 		case short || !ok:
 			return false, short
-		case c < utf8.RuneSelf && s.quiet[c]:
+		case c < utf8.RuneSelf && s.quiet.escaped[c]:
 			return true, false
 		case c != '&':
 			return false, false

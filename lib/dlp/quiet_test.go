@@ -72,3 +72,23 @@ func TestQuietEscapesAreNoCue(t *testing.T) {
 		require.Len(t, s.cues, want, text)
 	}
 }
+
+// What people write in other languages than English, and in it, is not looked at twice; what looks like a part of a token is.
+func TestWritingIsNoCue(t *testing.T) {
+	r := builtin(t)
+	for text, want := range map[string]int{
+		"Прочитай тест, объясни, почему задание теряется. Затем запусти его.\n": 0,
+		"Διάβασε το τεστ που απέτυχε, και πρότεινε μια διόρθωση. Ναι;\n":        0,
+		"请阅读失败的测试（见下），解释为什么；然后再次运行它！[好]\n":                                      0,
+		"Let’s go – now… “re-run” it — please ⚠️ ok ✅\n":                        0,
+		"l’ordonnanceur, naïve café, Ärger größer":                              0,
+		"gh\u200bp": 1, "gһp": 1, "ghp‑x": 1, "ＡＢ": 2, "ЅԌ.abc": 1, "sk－": 1, "ghp\u00ad_": 1, "ѕ\u2010к": 1, "ａ，": 1,
+	} {
+		s := sniffer{silent: -1, quiet: r.quiets}
+		s.seek([]byte(text), true)
+		require.Len(t, s.cues, want, text)
+	}
+	known := knowing(t, "correct,horse!7battery")
+	require.NotEmpty(t, known.Scan([]byte("it is correct，horse！7battery.")))
+	require.NotEmpty(t, known.Scan([]byte("it is correct,horse！7battery.")))
+}

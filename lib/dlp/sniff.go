@@ -37,7 +37,7 @@ type sniffer struct {
 	skipped int  // bytes of line ends and indents in it
 	indent  bool // what begins the line is still to be skipped
 
-	quiet *class // what hides nothing where it is escaped; nil: all may
+	quiet *quiet // what hides nothing; nil: all may
 	cues  []cue
 }
 
@@ -189,18 +189,41 @@ func (s *sniffer) wrap(win []byte) {
 
 // special reads a byte that may begin an escape. It returns false if more must be known.
 func (s *sniffer) special(win []byte, eof bool) bool {
-	hides, more := s.hides(win, s.pos)
+	var hides, more, folds bool
+	if rest := win[s.pos:]; rest[0] < utf8.RuneSelf {
+		hides, more = s.hides(win, s.pos)
+		folds = rest[0] == 0
+	} else if r, n := firstRune(rest); n > 0 {
+		var as rune
+		if as, folds = foldRune(r); folds { // in most languages' texts it does not
+			hides, more = s.hidesAs(as, win, s.pos, s.pos+n)
+		}
+	} else {
+		more = true
+	}
 	if more && !eof {
 		return false
 	}
-	if from := max(0, min(s.pos-cueBack, s.back())); hides {
+	if hides {
+		from := max(0, min(s.pos-cueBack, s.back()))
 		s.cues = append(s.cues, cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
-	} else if win[s.pos] == 0 || folds(win[s.pos:]) {
+	} else if folds {
 		s.silent = s.pos
 	}
 	s.pos++
 	s.n = 0
 	return true
+}
+
+// firstRune returns the character that b begins with, and how many bytes it takes; 0: b ends amid it.
+func firstRune(b []byte) (r rune, n int) {
+	if len(b) > 1 && b[0]&0xE0 == 0xC0 && b[0] >= 0xC2 && b[1]&0xC0 == 0x80 { // most letters
+		return rune(b[0]&0x1F)<<6 | rune(b[1]&0x3F), 2
+	}
+	if !utf8.FullRune(b) {
+		return 0, 0
+	}
+	return utf8.DecodeRune(b)
 }
 
 // skipIndent skips what stands between two lines of a wrapped run.
@@ -268,16 +291,6 @@ func text(chars *[sampleChars]byte, n int, in readings) bool {
 	return false
 }
 
-// folds reports whether b begins with a character that looks like one of ASCII.
-func folds(b []byte) bool {
-	if b[0] < utf8.RuneSelf {
-		return false
-	}
-	r, _ := utf8.DecodeRune(b)
-	_, ok := foldRune(r)
-	return ok
-}
-
 // tokenChar is what a credential's characters are made of, mostly.
 var tokenChar = union(base64URL, set("."))
 
@@ -308,29 +321,41 @@ func (s *sniffer) hides(win []byte, at int) (yes, more bool) {
 	case '&':
 		u, more := entity(rest[:min(len(rest), maxEscape)])
 		return u.taken > 0, more && len(rest) < maxEscape
-	}
-	if rest[0] == 0 { // UTF-16 has one behind each character of ASCII, or before
-		if at == 0 || !tokenChar[win[at-1]] {
-			return false, false
-		}
-		return len(rest) > 1 && tokenChar[rest[1]], len(rest) == 1
-	}
-	if !utf8.FullRune(rest) {
-		return false, true
-	}
-	r, n := utf8.DecodeRune(rest)
-	if r < 0x500 && r != 0xAD { // letters, which are among themselves where they are a language's
+	case 0: // UTF-16 has one behind each character of ASCII, or before
 		if at > 0 && tokenChar[win[at-1]] {
-			_, ok := foldRune(r)
-			return ok, false
+			return len(rest) > 1 && tokenChar[rest[1]], len(rest) == 1
 		}
-		if n == len(rest) {
-			return false, true
+	}
+	return false, false
+}
+
+// hidesAs is hides for the character in win[at:end], which looks like as.
+func (s *sniffer) hidesAs(as rune, win []byte, at, end int) (yes, more bool) {
+	switch {
+	case as == 0 || as == '-' && end-at == 3 && win[at] == 0xE2: // in emoji, and between words
+		before, _ := utf8.DecodeLastRune(win[:at])
+		if ofToken(before) {
+			return true, false
 		}
-		if !tokenChar[rest[n]] {
-			return false, false
+		after, n := firstRune(win[end:])
+		return n > 0 && ofToken(after), n == 0
+	case end-at == 2: // letters, which are among themselves where they are a language's
+		if at > 0 && tokenChar[win[at-1]] {
+			return true, false
 		}
+		if end < len(win) && win[end] == '.' { // at a sentence's end
+			end++
+		}
+		return end < len(win) && tokenChar[win[end]], end == len(win)
+	}
+	return s.quiet == nil || !s.quiet.wide[as], false
+}
+
+// ofToken reports whether r is what a token is made of, or looks like it.
+func ofToken(r rune) bool {
+	if r < utf8.RuneSelf {
+		return tokenChar[r]
 	}
 	_, ok := foldRune(r)
-	return ok, false
+	return ok
 }

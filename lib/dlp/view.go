@@ -3,7 +3,6 @@ package dlp
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // symbol is a byte of a view and where it comes from.
@@ -87,14 +86,9 @@ func (v *view) feed(b []byte, at int64) {
 				n++
 			}
 		}
-		if n == 0 && v.pending == 0 && v.percent(b, at) {
-			b, at = b[3:], at+3
-			v.mayWork()
-			continue
-		}
-		if n == 0 && v.pending == 0 && b[0] == '\\' {
-			if n := v.backslashes(b, at); n > 0 {
-				b, at = b[n:], at+int64(n)
+		if n == 0 && v.pending == 0 {
+			if taken := v.short(b, at); taken > 0 {
+				b, at = b[taken:], at+int64(taken)
 				v.mayWork()
 				continue
 			}
@@ -114,81 +108,6 @@ func (v *view) feed(b []byte, at int64) {
 		b, at = b[n:], at+int64(n)
 		v.mayWork()
 	}
-}
-
-// percent undoes the percent escape that b begins with, if what it stands for begins no other. It is the short way of push
-// for what comes most.
-func (v *view) percent(b []byte, at int64) bool {
-	if len(b) < 3 || b[0] != '%' || !isHex(b[1]) || !isHex(b[2]) {
-		return false
-	}
-	c := unhex(b[1])<<4 | unhex(b[2])
-	if mayEscape[c] {
-		return false
-	}
-	v.buf = append(v.buf, c)
-	v.origins = append(v.origins, origin{at, 3, percent | v.dropped})
-	v.dropped = 0
-	return true
-}
-
-// mostBackslashes is how many of them backslashes takes: those of escapes that are in as many others as are undone.
-const mostBackslashes = 1 << escapeDepth
-
-// backslashes undoes what b begins with, if it is backslashes and one character that their number makes an escape of JSON's or
-// leaves as it is, and returns how much that is; 0: it is something else. It is the short way of push for JSON in JSON's strings.
-func (v *view) backslashes(b []byte, at int64) int {
-	n := 1
-	for n < len(b) && n <= mostBackslashes && b[n] == '\\' {
-		n++
-	}
-	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'x' {
-		return 0
-	}
-	var widths [mostBackslashes]uint16 // of what each stands for
-	for i := range n {
-		widths[i] = 1
-	}
-	taken, c, width := n+1, b[n], uint16(1)
-	number, ok, short := rune(0), false, false // behind u
-	if c == 'u' {
-		number, ok, short = hexDigits(b[n+1:], 4)
-	}
-	if short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || number == 'x') {
-		return 0
-	}
-	for stage := 0; stage < escapeDepth && n > 0; stage++ {
-		last, pairs := widths[n-1], n/2
-		for i := range pairs {
-			widths[i] = widths[2*i] + widths[2*i+1]
-		}
-		if n&1 == 0 {
-			n = pairs
-		} else if ok && width == 1 {
-			n, c, width, taken = pairs, byte(number), width+4+last, taken+4
-		} else if u, _ := backslash([]byte{'\\', c}); u.taken > 0 {
-			n, c, width = pairs, u.bytes[0], width+last
-		} else {
-			n, widths[pairs] = pairs+1, last
-		}
-	}
-	if n > 0 && c == 'u' { // what follows may make it an escape
-		return 0
-	}
-	for i := range n {
-		v.append(symbol{c: '\\', start: at, end: at + int64(widths[i]), undone: undoneIn(widths[i])})
-		at += int64(widths[i])
-	}
-	v.append(symbol{c: c, start: at, end: at + int64(width), undone: undoneIn(width)})
-	return taken
-}
-
-// undoneIn says what was undone for a character that stands for width bytes of JSON.
-func undoneIn(width uint16) escapes {
-	if width == 1 {
-		return 0
-	}
-	return jsonEscape
 }
 
 // push takes the next byte of v's source.
