@@ -119,7 +119,7 @@ func (e *engine) held(win []byte) int {
 // completes. Whatever is before it may have been released. e is free for it.
 func (e *engine) heldFrom(win []byte, from int) int {
 	e.reset()
-	e.skip(from)
+	e.skip(win, from)
 	a := &e.rules.auto
 	for _, c := range win[from:] {
 		e.state = uint32(a.next[e.state+uint32(a.column[c])])
@@ -415,11 +415,11 @@ func (e *engine) runEnd(c *class, from, limit int, win []byte) int {
 }
 
 // skip goes on at win[at] as at the begin of a stream, but for what stands before it.
-func (e *engine) skip(at int) {
+func (e *engine) skip(win []byte, at int) {
 	e.state, e.pos, e.open, e.block, e.first = 0, at, false, at, at
 	e.loose.skip(at)
 	e.exact.skip(at)
-	e.phrase = phrase{pos: at}
+	e.phrase = phraseAt(win, at)
 }
 
 // waits reports whether a match has begun in win.

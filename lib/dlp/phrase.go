@@ -64,6 +64,21 @@ func (p *phrase) slide(n int) {
 	}
 }
 
+// phraseAt returns one that goes on at win[at]. A word that has begun before is none of the list.
+func phraseAt(win []byte, at int) phrase {
+	p := phrase{pos: at}
+	if at > 0 && inWord(win, at-1) {
+		p.begun, p.start = true, at-phraseWord-1
+	}
+	return p
+}
+
+// inWord reports whether win[at] is a letter, and no escape's.
+func inWord(win []byte, at int) bool {
+	c := fold(win[at])
+	return c >= 'a' && c <= 'z' && !(at > 0 && win[at-1] == '\\' && isShortEscape(win[at]))
+}
+
 // ago returns the word that is i before the last.
 func (p *phrase) ago(i int) *word { return &p.last[(p.n-1-i)%phraseMax] }
 
@@ -88,8 +103,7 @@ func (e *engine) heldPhrase() int {
 func (e *engine) phrases(win []byte, eof bool) {
 	p := &e.phrase
 	for ; p.pos < len(win); p.pos++ {
-		c := fold(win[p.pos])
-		if c >= 'a' && c <= 'z' && !(p.pos > 0 && win[p.pos-1] == '\\' && isShortEscape(win[p.pos])) {
+		if inWord(win, p.pos) {
 			if !p.begun {
 				p.begun, p.start = true, p.pos
 			}
@@ -98,7 +112,7 @@ func (e *engine) phrases(win []byte, eof bool) {
 		if p.begun {
 			e.word(win)
 		}
-		if c >= 0x80 {
+		if win[p.pos] >= 0x80 {
 			p.n = 0
 		}
 	}

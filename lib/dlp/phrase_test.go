@@ -137,3 +137,21 @@ func FuzzPhraseSplit(f *testing.F) {
 		require.Equal(t, r.Scan(text), inPieces(t, s, text, func() int { return 1 + rng.IntN(1+rng.IntN(40)) }))
 	})
 }
+
+// A view that begins amid a word takes no part of it for one.
+func TestAViewAmidAWordFindsNoPhraseThere(t *testing.T) {
+	r := phraseRules(t)
+	s := r.NewStream()
+	for seed := uint64(0); ; seed++ {
+		words := strings.Join(newMaker(seed).phrase(12), " ")
+		if len(words) > cueBack {
+			continue
+		}
+		for _, escape := range []string{"&#10;", "%0a", "\u200b"} {
+			text := []byte("j" + words + strings.Repeat(" ", cueBack-len(words)) + escape + "le")
+			require.Equal(t, r.Scan(text), inPieces(t, s, text, func() int { return 1 }), "%s", text)
+			s.Reset()
+		}
+		return
+	}
+}

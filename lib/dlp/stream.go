@@ -40,8 +40,8 @@ type Stream struct {
 	// sniffer, so that what it is given depends on the bytes alone.
 	view     *view
 	probe    engine // tells what was held at a cue
-	undone   [cueBack]byte
-	undoneAt [cueBack]int
+	undone   [1 + cueBack]byte
+	undoneAt [1 + cueBack]int
 	active   bool
 	viewed   int // the window is in view up to here
 	until    int // and will be up to here
@@ -218,9 +218,10 @@ func (s *Stream) behind(c cue) int {
 
 // undoneFrom returns what held would for the window's bytes [from, to) if their escapes were undone.
 func (s *Stream) undoneFrom(from, to int) int {
-	text, at := s.undone[:to-from], s.undoneAt[:to-from]
+	begin := max(0, from-1) // what stands before says whether a word begins
+	text, at := s.undone[:to-begin], s.undoneAt[:to-begin]
 	for i := range text {
-		text[i], at[i] = s.buf[from+i], from+i
+		text[i], at[i] = s.buf[begin+i], begin+i
 	}
 	for range escapeDepth {
 		n := 0
@@ -243,7 +244,11 @@ func (s *Stream) undoneFrom(from, to int) int {
 		}
 		text, at = text[:n], at[:n]
 	}
-	if n := s.probe.heldFrom(text, 0); n < len(text) {
+	first := 0
+	for first < len(at) && at[first] < from {
+		first++
+	}
+	if n := s.probe.heldFrom(text, first); n < len(text) {
 		return at[n]
 	}
 	return to

@@ -73,7 +73,7 @@ func (v *view) begin(context []symbol) {
 	for _, x := range context {
 		v.append(x)
 	}
-	v.engine.skip(len(v.buf))
+	v.engine.skip(v.buf, len(v.buf))
 	v.searched, v.ran = len(v.buf), len(v.buf)
 }
 
@@ -253,7 +253,7 @@ func (v *view) finish() {
 	v.decode()
 	v.runs.end()
 	v.work(true)
-	v.engine.skip(len(v.buf))
+	v.engine.skip(v.buf, len(v.buf))
 }
 
 // idle reports whether nothing in v is waiting for more. It searches first.
