@@ -72,6 +72,11 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"a signed URL":                 "https://b.s3.amazonaws.com/x?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%2F20250106%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Expires=300",
 			"a signed URL in a form":       "url=https%3A%2F%2Fb%3FX-Amz-Credential%3DAKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16) + "%252F20250106%252Fus-east-1",
 			"tables of symbols":            "uv_os_get_token\x00_ZN2v88internal12trap_handler15gNumCodeObjectsE\x00_cpp_token\x00_Z11gen_sminhi3P7rtx_defS0_S0_\x00ada_get_password\x00_ZN2v88internal14OrderedHashSet8AllocateINS0_7IsolateEEE\x00validated_token\x00_RNvNtCsbEht8wFNRx7_5alloc5boxed14box_new_uninit\x00advance_token\x00_RNvMNtCs8NwYtU1Mohg_4core3stre12escape_debug\x00",
+			"addresses of Ethereum":        "USDC_TOKEN=0x" + m.text(hexChars, 39) + "a\n{\"feeToken\":\"0x" + m.text(hexChars, 39) + "a\"}",
+			"Web Push's key of a server":   "export const DEFAULT_VAPID_KEY = 'B" + m.text("ABCDEFGHIJKLMNOP", 1) + m.text(urlChars, 84) + "4'",
+			"minisign's signature":         "untrusted comment: signature from minisign secret key\nRUQ" + m.text(stdChars, 96) + "=\nuntrusted comment: minisign api key\nRWQ" + m.text(stdChars, 53) + "\n",
+			"attributes of tags":           "<input type=\"password\" data-v-" + m.text(hexChars, 7) + "a1>\n<input type=\"password\" _ngcontent-ng-c" + m.text(digitChars, 10) + "=\"\"><input type=\"password\" data-x4f9Zq7=\"1\">",
+			"git blame, its first commit":  "^" + m.text(hexChars, 7) + "a (a 2026-01-02 10:00:00 +0100 1) password\n^" + m.text(hexChars, 11) + "a (a 2026-01-02 10:00:00 +0100 2) x\n",
 			"WireGuard's example":          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
 			"a key of AWS' documentation":  "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
 		} {
@@ -162,6 +167,11 @@ func TestWhatIsMuchLikeThatAndASecretIsFound(t *testing.T) {
 			"an AWS id in another place":     "credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 14) + "Q7",
 			"an AWS id in a header":          "Authorization: AWS4-HMAC-SHA256 Credential=AKIA" + m.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 14) + "Q7/20250106/us-east-1/s3/aws4_request, SignedHeaders=host",
 			"of Slack":                       "xoxb-" + m.text(digitChars, 12) + "-" + m.text(digitChars, 13) + "-" + m.text(alnumChars, 22) + "7a",
+			"as long as an address":          "API_KEY=9x" + m.text(hexChars, 39) + "a\n",
+			"a private key of Ethereum":      "PRIVATE_KEY=0x" + m.text(hexChars, 63) + "a\n",
+			"as long as a point":             "API_KEY=Z" + m.text(urlChars, 85) + "4\n",
+			"minisign's secret key":          "api_key: RWRTY0Iy" + m.text(stdChars, 100) + "4\n",
+			"a password of data":             "password: data-x4f9Zq7-Tk2p\n",
 			"an example's claims and others": signed("HS256", `{"sub":"1234567890","name":"John Doe","iat":1516239022,"role":"admin"}`, key) + "\nand more\n",
 		} {
 			require.NotEmpty(t, r.Scan([]byte(text)), "%s: %s", name, text)

@@ -159,7 +159,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
 	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
-	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -235,13 +235,24 @@ func namedPassword(v []byte) (length int, ok bool) {
 		}
 	}
 	length, v = len(v), bytes.TrimLeft(v, "+")
-	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || markup(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
-	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(bytes.TrimPrefix(v, []byte("^")), "0123456789ABCDEFabcdef")) > 0 // git blame has a ^ before the first commit
+}
+
+// markup reports whether v is the next attribute of a tag: type="password" data-v-7ba5bd90 data-test=….
+func markup(v []byte) bool {
+	for _, p := range []string{"data-v-", "_ngcontent-", "_nghost-"} { // by which Vue and Angular know a component
+		if bytes.HasPrefix(v, []byte(p)) {
+			return true
+		}
+	}
+	n := runOf(nameChar, v, len(v))
+	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
 }
 
 // allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.
