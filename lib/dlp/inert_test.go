@@ -77,6 +77,8 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"minisign's signature":         "untrusted comment: signature from minisign secret key\nRUQ" + m.text(stdChars, 96) + "=\nuntrusted comment: minisign api key\nRWQ" + m.text(stdChars, 53) + "\n",
 			"attributes of tags":           "<input type=\"password\" data-v-" + m.text(hexChars, 7) + "a1>\n<input type=\"password\" _ngcontent-ng-c" + m.text(digitChars, 10) + "=\"\"><input type=\"password\" data-x4f9Zq7=\"1\">",
 			"git blame, its first commit":  "^" + m.text(hexChars, 7) + "a (a 2026-01-02 10:00:00 +0100 1) password\n^" + m.text(hexChars, 11) + "a (a 2026-01-02 10:00:00 +0100 2) x\n",
+			"names of records":             "POOL_KEY=" + m.uuid() + "\nREDIS_KEY=" + m.text(hexChars, 39) + "a\n{\"preview_token\":\"" + m.uuid() + "\",\"subscription-token\":\"" + m.text(hexChars, 63) + "a\",\"cartToken\":\"" + m.uuid() + "\"}",
+			"names of what is none":        "{\"dedupe_token\":\"" + m.text(alnumChars, 31) + "7\",\"hashed_secret\":\"" + m.text(hexChars, 39) + "a\"}\nFIGMA_FILE_KEY=" + m.text(alnumChars, 21) + "7\n",
 			"WireGuard's example":          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
 			"a key of AWS' documentation":  "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
 		} {
@@ -171,6 +173,10 @@ func TestWhatIsMuchLikeThatAndASecretIsFound(t *testing.T) {
 			"a private key of Ethereum":      "PRIVATE_KEY=0x" + m.text(hexChars, 63) + "a\n",
 			"as long as a point":             "API_KEY=Z" + m.text(urlChars, 85) + "4\n",
 			"minisign's secret key":          "api_key: RWRTY0Iy" + m.text(stdChars, 100) + "4\n",
+			"more than a record's name":      "REDIS_KEY=" + m.text(stdChars, 42) + "7=\n",
+			"of a preview":                   "CONTENTFUL_PREVIEW_TOKEN=" + m.text(urlChars, 42) + "7\n",
+			"a secret of a preview":          "PREVIEW_SECRET=" + m.text(hexChars, 63) + "a\n",
+			"no record's name":               "POOLS_KEY=" + m.text(hexChars, 63) + "a\n",
 			"a password of data":             "password: data-x4f9Zq7-Tk2p\n",
 			"an example's claims and others": signed("HS256", `{"sub":"1234567890","name":"John Doe","iat":1516239022,"role":"admin"}`, key) + "\nand more\n",
 		} {

@@ -16,6 +16,7 @@ type pattern struct {
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
 	amid     []string // words that may not stand in the name that the keyword ends
+	records  []string // words before the keyword that make a digest or a UUID behind it the name of a record
 	ofName   bool     // the keyword is the end of a name, not the whole of it
 	steps    []step
 	after    *class // no match where one of these follows the last step, unless its length precedes it; nil: anything may

@@ -35,7 +35,8 @@ func named(others []Rule) []Rule {
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
-		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE"}
+		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE"}
+	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
 		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
@@ -45,10 +46,13 @@ func named(others []Rule) []Rule {
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
 			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
 			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
-			"DEDUPLICATION", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
+			"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
 		if letter[name[0]] {
 			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
+		}
+		if !strings.HasSuffix(name, "ecret") {
+			p.records = []string{"PREVIEW", "SUBSCRIPTION", "CART", "BASKET", "LEASE", "CONSENT", "RESERVATION", "BOOKING", "POOL"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
@@ -67,7 +71,7 @@ func named(others []Rule) []Rule {
 }
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
-var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK"}
+var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK", "HASHED"}
 
 func namedPattern(name string, fold bool, value *class, known []string, ok func(v []byte) (length int, ok bool)) pattern {
 	steps := run(value, 12, 200)
