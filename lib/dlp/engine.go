@@ -228,8 +228,22 @@ func (e *engine) whole(k *keyword, win []byte, eof bool) verdict {
 	from, to := 0, len(match)
 	if k.pattern.check != nil {
 		var ok bool
-		if from, to, ok = k.pattern.check(match); !ok || e.cand.record && isDigest(match[from:to]) {
+		if from, to, ok = k.pattern.check(match); !ok || e.cand.record && isRecord(match[from:to]) {
 			return e.breaks(win, e.cand.from, eof, nil)
+		}
+	}
+	if k.pattern.aside != nil {
+		end := e.cand.start + to
+		next := win[end:min(end+asideMax, len(win))]
+		for len(next) > 0 && e.tooLong(end+len(next)-1) {
+			next = next[:len(next)-1]
+		}
+		switch {
+		case len(next) < asideMax && end+len(next) == len(win) && !eof:
+			return more
+		case k.pattern.aside(match[:from], match[from:to], next):
+			e.cand.begun = false
+			return no
 		}
 	}
 	if !e.conclude(k, win[e.cand.start+from-e.cand.tail:e.cand.start+to], from, to, "") {

@@ -27,7 +27,8 @@ func named(others []Rule) []Rule {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
 		if name == "api_key" || name == "access_token" {
-			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::"} // types of CloudFormation
+			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
+				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY"} // delivered to every visitor
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
@@ -35,7 +36,7 @@ func named(others []Rule) []Rule {
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
-		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE"}
+		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE", "AMPLITUDE_API", "ALGOLIA_SEARCH_API", "SEARCH_ONLY_API", "SEARCH_ONLY"}
 	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
@@ -82,6 +83,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		fold:     fold,
 		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
+		aside:    aside,
 		check: func(m []byte) (int, int, bool) {
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
@@ -143,7 +145,7 @@ func digits(b []byte) (n int) {
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.
-var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
+var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "appl_", "goog_", "amzn_", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
 
 // publishedValues are those of the examples of RFC 5849, RFC 6749 and OpenID Connect Core, the UUIDs of most documentation, and digests of
 // nothing.
@@ -188,12 +190,13 @@ var madeUpWords = []string{"secret", "token", "passw", "test-", "test_", "-test"
 func madeUp(v []byte) bool {
 	var text []byte
 	pairs, next, last := 0, 0, byte(0)
+	hex := len(bytes.Trim(v, "0123456789ABCDEFabcdef-")) == 0
 	for _, c := range v {
 		c = fold(c)
 		if lower[c] {
 			if last != 0 {
 				pairs++
-				if c-last == 1 || c == last || last-c == 1 {
+				if c-last == 1 || c == last || last-c == 1 && !hex { // six letters are often next to each other by chance
 					next++
 				}
 			}
@@ -226,6 +229,17 @@ func isDigest(v []byte) bool {
 		}
 	}
 	return randomOrHex(v)
+}
+
+// isRecord reports whether v is what databases and caches call their records: a UUID, a ULID, MongoDB's id, or a digest.
+func isRecord(v []byte) bool {
+	switch {
+	case len(v) == 26 && v[0] < '8':
+		return len(bytes.Trim(v, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")) == 0
+	case len(v) == 24:
+		return len(bytes.Trim(v, "0123456789abcdef")) == 0
+	}
+	return isDigest(v)
 }
 
 func namedPassword(v []byte) (length int, ok bool) {
