@@ -93,6 +93,7 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"an error to BugSnag":           `{"apiKey":"` + m.text(hexChars, 31) + `a","payloadVersion":"5","notifier":{}}`,
 			"names of keys of browsers":     "AMPLITUDE_API_KEY=" + m.text(hexChars, 31) + "a\nconst amplitudeApiKey = '" + m.text(hexChars, 31) + "a'\nALGOLIA_SEARCH_API_KEY=" + m.text(hexChars, 31) + "a\nTYPESENSE_SEARCH_ONLY_API_KEY=" + m.text(alnumChars, 31) + "7",
 			"RevenueCat's key of an app":    "Purchases.configure({ apiKey: 'appl_" + m.text(alnumChars, 26) + "7' })",
+			"New Relic's key of browsers":   "NREUM.info={beacon:\"bam.nr-data.net\",licenseKey:\"NRJS-" + m.text(hexChars, 18) + "a\",applicationID:\"1\"}\nNEW_RELIC_BROWSER_KEY=NRJS-" + m.text(hexChars, 18) + "a\n",
 			"WireGuard's example":           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
 			"a key of AWS' documentation":   "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
 		} {
