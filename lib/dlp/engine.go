@@ -59,6 +59,7 @@ type candidate struct {
 
 	exempt int  // end of what was exempted here; 0: nothing was
 	framed bool // what stands before must be its length
+	record bool // one of the pattern's records stands before
 	cut    bool // more of the tail may stand before
 	join   join
 }
@@ -240,8 +241,22 @@ func (e *engine) whole(k *keyword, win []byte, eof bool) verdict {
 	from, to := 0, len(match)
 	if k.pattern.check != nil {
 		var ok bool
-		if from, to, ok = k.pattern.check(match); !ok {
+		if from, to, ok = k.pattern.check(match); !ok || e.cand.record && isRecord(match[from:to]) {
 			return e.breaks(win, e.cand.from, eof, nil)
+		}
+	}
+	if k.pattern.aside != nil {
+		end := e.cand.start + to
+		next := win[end:min(end+asideMax, len(win))]
+		for len(next) > 0 && e.tooLong(end+len(next)-1) {
+			next = next[:len(next)-1]
+		}
+		switch {
+		case len(next) < asideMax && end+len(next) == len(win) && !eof:
+			return more
+		case k.pattern.aside(match[:from], match[from:to], next):
+			e.cand.begun = false
+			return no
 		}
 	}
 	if !e.conclude(k, win[e.cand.start+from-e.cand.tail:e.cand.start+to], from, to, "") {
@@ -332,7 +347,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) {
 			return no
 		}
-		c.tail, c.cut = 0, false
+		c.tail, c.cut, c.record = 0, false, endsIn(win, start, p.records)
 		if p.behind != nil {
 			var ok bool
 			if c.tail, c.cut, ok = p.follows(e, win, start); !ok {

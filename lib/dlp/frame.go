@@ -47,16 +47,10 @@ func (p *pattern) excluded(win []byte, at int) bool {
 	if p.ofName && beginsName(win, at) {
 		return true
 	}
-	if at == 0 {
-		return false
+	if endsIn(win, at, p.unless) {
+		return true
 	}
-	last := win[at-1]
-	for _, word := range p.unless {
-		if at >= len(word) && word[len(word)-1] == upper(last) && bytes.EqualFold(win[at-len(word):at], []byte(word)) {
-			return true
-		}
-	}
-	if p.amid == nil {
+	if at == 0 || p.amid == nil {
 		return false
 	}
 	from := at
@@ -70,6 +64,20 @@ func (p *pattern) excluded(win []byte, at int) bool {
 	}
 	for _, word := range p.amid {
 		if bytes.Contains(name, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// endsIn reports whether one of words, which are in capitals, stands before win[at], in any case.
+func endsIn(win []byte, at int, words []string) bool {
+	if at == 0 {
+		return false
+	}
+	last := upper(win[at-1])
+	for _, word := range words {
+		if at >= len(word) && word[len(word)-1] == last && bytes.EqualFold(win[at-len(word):at], []byte(word)) {
 			return true
 		}
 	}

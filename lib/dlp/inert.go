@@ -19,7 +19,23 @@ func untilPlus(v []byte) []byte {
 
 // inert reports whether v is a value of those that are published, encrypted, for everybody, or no value at all.
 func inert(v []byte) bool {
-	return published(v) || sealed(v) || filePath(v) || forClients(v) || stepwise(v) || mangled(v)
+	return published(v) || sealed(v) || filePath(v) || forClients(v) || stepwise(v) || mangled(v) || publicHalf(v)
+}
+
+// publicHalf reports whether v is what somebody gives away to be known by: an address of Ethereum, which tokens of another kind have, a point
+// on P-256 in base64, as servers of Web Push have, and minisign's keys and signatures. Random text of the same length is none but once in a
+// thousand. The private halves are of other lengths.
+func publicHalf(v []byte) bool {
+	switch len(v) {
+	case 42: // a private key has 66
+		return bytes.HasPrefix(v, []byte("0x")) && isDigest(v[2:])
+	case 87, 88: // an uncompressed point begins with 4 (SEC 1 §2.3.3)
+		point := bytes.TrimRight(v, "=")
+		return len(point) == 87 && point[0] == 'B' && point[1] >= 'A' && point[1] <= 'P'
+	case 56, 100: // what is signed or signs begins with Ed or ED; a secret key has 212
+		return v[0] == 'R' && (v[1] == 'W' || v[1] == 'U') && v[2] >= 'Q' && v[2] <= 'T'
+	}
+	return false
 }
 
 func published(v []byte) bool {

@@ -16,6 +16,7 @@ type pattern struct {
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
 	amid     []string // words that may not stand in the name that the keyword ends
+	records  []string // words before the keyword that make of a value behind it that isRecord the name of one
 	ofName   bool     // the keyword is the end of a name, not the whole of it
 	steps    []step
 	after    *class // no match where one of these follows the last step, unless its length precedes it; nil: anything may
@@ -29,7 +30,14 @@ type pattern struct {
 	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
 	// complete. Nil accepts all of it.
 	check func(match []byte) (from, to int, ok bool)
+
+	// aside tells of a value that check accepted, by what of the match stands before it and by up to asideMax bytes behind it, that it is
+	// none after all. Nil: it never is.
+	aside func(before, value, next []byte) bool
 }
+
+// asideMax is how many bytes behind a value its neighbours are looked for.
+const asideMax = 160
 
 // step is a run of bytes of one class, at least min and at most max of them.
 type step struct {
@@ -92,6 +100,9 @@ func (p *pattern) validate() error {
 	}
 	if p.behind != nil {
 		length += p.behind.max
+	}
+	if p.aside != nil {
+		length += asideMax
 	}
 	if length > MaxMatch {
 		return fmt.Errorf("a match of keyword %q could take %d bytes; the limit is %d", p.keywords[0], length, MaxMatch)

@@ -27,7 +27,8 @@ func named(others []Rule) []Rule {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
 		if name == "api_key" || name == "access_token" {
-			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::"} // types of CloudFormation
+			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
+				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY"} // delivered to every visitor
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
@@ -35,7 +36,8 @@ func named(others []Rule) []Rule {
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
-		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE"}
+		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE", "AMPLITUDE_API", "ALGOLIA_SEARCH_API", "SEARCH_ONLY_API", "SEARCH_ONLY"}
+	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
 		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
@@ -45,10 +47,13 @@ func named(others []Rule) []Rule {
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
 			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
 			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
-			"DEDUPLICATION", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
+			"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
 		if letter[name[0]] {
 			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
+		}
+		if !strings.HasSuffix(name, "ecret") {
+			p.records = []string{"PREVIEW", "SUBSCRIPTION", "CART", "BASKET", "LEASE", "CONSENT", "RESERVATION", "BOOKING", "POOL"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
@@ -67,7 +72,7 @@ func named(others []Rule) []Rule {
 }
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
-var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK"}
+var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK", "HASHED"}
 
 func namedPattern(name string, fold bool, value *class, known []string, ok func(v []byte) (length int, ok bool)) pattern {
 	steps := run(value, 12, 200)
@@ -78,6 +83,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 		fold:     fold,
 		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
 		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
+		aside:    aside,
 		check: func(m []byte) (int, int, bool) {
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
@@ -139,7 +145,7 @@ func digits(b []byte) (n int) {
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.
-var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
+var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "appl_", "goog_", "amzn_", "NRJS-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
 
 // publishedValues are those of the examples of RFC 5849, RFC 6749 and OpenID Connect Core, the UUIDs of most documentation, and digests of
 // nothing.
@@ -159,7 +165,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
 	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
-	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -184,12 +190,13 @@ var madeUpWords = []string{"secret", "token", "passw", "test-", "test_", "-test"
 func madeUp(v []byte) bool {
 	var text []byte
 	pairs, next, last := 0, 0, byte(0)
+	hex := len(bytes.Trim(v, "0123456789ABCDEFabcdef-")) == 0
 	for _, c := range v {
 		c = fold(c)
 		if lower[c] {
 			if last != 0 {
 				pairs++
-				if c-last == 1 || c == last || last-c == 1 {
+				if c-last == 1 || c == last || last-c == 1 && !hex { // six letters are often next to each other by chance
 					next++
 				}
 			}
@@ -224,6 +231,17 @@ func isDigest(v []byte) bool {
 	return randomOrHex(v)
 }
 
+// isRecord reports whether v is what databases and caches call their records: a UUID, a ULID, MongoDB's id, or a digest.
+func isRecord(v []byte) bool {
+	switch {
+	case len(v) == 26 && v[0] < '8':
+		return len(bytes.Trim(v, "0123456789ABCDEFGHJKMNPQRSTVWXYZ")) == 0
+	case len(v) == 24:
+		return len(bytes.Trim(v, "0123456789abcdef")) == 0
+	}
+	return isDigest(v)
+}
+
 func namedPassword(v []byte) (length int, ok bool) {
 	// What ends a value where nothing quotes it.
 	if n := bytes.IndexAny(v, ";,<)"); n >= 0 {
@@ -235,13 +253,24 @@ func namedPassword(v []byte) (length int, ok bool) {
 		}
 	}
 	length, v = len(v), bytes.TrimLeft(v, "+")
-	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || markup(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
-	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(v, "0123456789ABCDEFabcdef")) > 0
+	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(bytes.TrimPrefix(v, []byte("^")), "0123456789ABCDEFabcdef")) > 0 // git blame has a ^ before the first commit
+}
+
+// markup reports whether v is the next attribute of a tag: type="password" data-v-7ba5bd90 data-test=….
+func markup(v []byte) bool {
+	for _, p := range []string{"data-v-", "_ngcontent-", "_nghost-"} { // by which Vue and Angular know a component
+		if bytes.HasPrefix(v, []byte(p)) {
+			return true
+		}
+	}
+	n := runOf(nameChar, v, len(v))
+	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
 }
 
 // allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.
