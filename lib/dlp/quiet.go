@@ -15,7 +15,7 @@ func (r *Rules) quiet() *class {
 	var c class
 	for i := range len(quietChars) {
 		b := quietChars[i]
-		c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+		c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b]) && r.words == nil // tags stand between words
 	}
 	return &c
 }
