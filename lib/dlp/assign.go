@@ -76,7 +76,8 @@ const (
 
 // links are words that may stand between a name and its value: those of lists whose elements have a name and a value (Kubernetes,
 // Compose, cloud consoles), of types, and of prose.
-var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring"}
+var links = []string{"value", "is", "was", "are", "str", "string", "default", "val", "parametervalue", "defaultvalue", "plain", "plaintext", "to", "type", "securestring",
+	"get", "set", "init", "private", "secretstr", "secretstring", "some", "new", "q", "qq", "qw", "body"}
 
 // gapBefore returns the gap between a name and a value of the form steps.
 func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
@@ -89,7 +90,7 @@ func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
 		if len(rest) == 0 {
 			return 0, true
 		}
-		if c := rest[0]; isBinary(c) || c == 'x' || c >= 0x80 { // 'x' begins a string of CBOR
+		if c := rest[0]; isBinary(c) && !(c == '\x1b' && len(rest) > 1 && rest[1] == '[') || c == 'x' || c >= 0x80 { // 'x' begins a string of CBOR
 			return binaryGap(rest, shortest, longest, first)
 		}
 		return textGap(rest)
@@ -118,11 +119,15 @@ func binaryGap(rest []byte, shortest, longest int, first *class) (n int, short b
 func textGap(rest []byte) (n int, short bool) {
 	for words := 0; ; words++ {
 		begin := n
-		for n < len(rest) && n-begin < assignedMax && (assigned[rest[n]] || rest[n] == '/' && n > 0 && rest[n-1] == '<') && !isLongEscape(rest[n:]) {
-			if rest[n] == '\\' && n+1 < len(rest) && isShortEscape(rest[n+1]) {
-				n++ // a line's end in a string
+		for n < len(rest) && n-begin < assignedMax {
+			skip, short := between(rest, n)
+			if short {
+				return len(rest), true
 			}
-			n++
+			if skip == 0 {
+				break
+			}
+			n += skip
 		}
 		switch {
 		case n == len(rest):
@@ -153,6 +158,56 @@ func textGap(rest []byte) (n int, short bool) {
 	}
 }
 
+// between returns how long the punctuation is that stands at rest[n]: a byte of assigned, the / of a tag that ends, the letter of an
+// escaped line's end, what sets a terminal's colors, the hyphens of a command's next option, or the letter before a string in quotation marks.
+func between(rest []byte, n int) (length int, short bool) {
+	c, after := rest[n], rest[n+1:]
+	switch {
+	case isLongEscape(rest[n:]):
+		return 0, false
+	case c == '\\' && len(after) > 0 && isShortEscape(after[0]):
+		return 2, false
+	case assigned[c], c == '/' && n > 0 && rest[n-1] == '<':
+		return 1, false
+	case c == '\x1b':
+		return color(rest[n:])
+	case c == '-' && n > 0 && rest[n-1] == ' ':
+		switch {
+		case len(after) == 0 || after[0] == '-' && len(after) == 1:
+			return 0, true
+		case after[0] == '-' && lower[after[1]]:
+			return 2, false
+		}
+	case stringLetter[c] && n > 0 && (rest[n-1] == '=' || rest[n-1] == ' ' || rest[n-1] == '('):
+		if len(after) == 0 {
+			return 0, true
+		}
+		if after[0] == '"' || after[0] == '\'' {
+			return 2, false
+		}
+	}
+	return 0, false
+}
+
+// stringLetter are the letters that stand before strings of bytes, raw and formatted ones, in Python, Rust, C and C#.
+var stringLetter = set("brufLNR@")
+
+// color returns how long what sets a terminal's colors is at the begin of b, which begins with the escape character.
+func color(b []byte) (length int, short bool) {
+	for i := 1; i < colorLen; i++ {
+		switch {
+		case i == len(b):
+			return 0, true
+		case i == 1 && b[i] == '[', i > 1 && (digit[b[i]] || b[i] == ';'):
+		case i > 1 && (b[i] == 'm' || b[i] == 'K'):
+			return i + 1, false
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
 // reference returns how long what stands before str is in Rust's &str and &'static str.
 func reference(rest []byte) (n int, short bool) {
 	for _, word := range []string{"&str", "&'static str"} {
@@ -168,7 +223,7 @@ func reference(rest []byte) (n int, short bool) {
 
 // isLongEscape reports whether b begins with the escape of a character, which is undone elsewhere.
 func isLongEscape(b []byte) bool {
-	return len(b) > 1 && b[0] == '\\' && (b[1]|0x20 == 'u' || b[1] == 'x')
+	return len(b) > 1 && b[0] == '\\' && (b[1]|0x20 == 'u' || b[1] == 'x' || len(b) > 3 && (b[1] == '0' || b[1] == '1') && isOctal(b[2]) && isOctal(b[3]))
 }
 
 const (

@@ -1,5 +1,7 @@
 package dlp
 
+import "bytes"
+
 // class is a set of byte values.
 type class [256]bool
 
@@ -65,13 +67,31 @@ func precededBy(win []byte, at int, c *class) bool {
 	switch {
 	case n >= 2 && before[n-2] == '\\' && isShortEscape(before[n-1]):
 		return false
+	case n >= 4 && before[n-4] == '\\' && isOctal(before[n-3]) && isOctal(before[n-2]) && isOctal(before[n-1]):
+		return false
 	case n >= 3 && before[n-3] == '%' && isHex(before[n-2]) && isHex(before[n-1]):
 		return false
 	case n == escapeLen && before[0] == '\\' && before[1] == 'u' &&
 		isHex(before[2]) && isHex(before[3]) && isHex(before[4]) && isHex(before[5]):
 		return false
 	}
-	return true
+	return !endsColor(win[:at])
+}
+
+// colorLen is how many bytes of what sets a terminal's colors are looked at: [38;2;255;255;255m.
+const colorLen = 18
+
+// endsColor reports whether b ends in what sets a terminal's colors or clears the rest of a line (ECMA-48: SGR and EL), the escape
+// character before it being written in any of the ways of programs: \x1b[31m.
+func endsColor(b []byte) bool {
+	if c := b[len(b)-1]; c != 'm' && c != 'K' {
+		return false
+	}
+	i := len(b) - 2
+	for i >= 0 && len(b)-i < colorLen && (digit[b[i]] || b[i] == ';') {
+		i--
+	}
+	return i > 0 && b[i] == '[' && bytes.IndexByte([]byte("\x1bbB3e["), b[i-1]) >= 0
 }
 
 func isShortEscape(c byte) bool {
@@ -81,6 +101,8 @@ func isShortEscape(c byte) bool {
 	}
 	return false
 }
+
+func isOctal(c byte) bool { return c >= '0' && c <= '7' }
 
 func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'

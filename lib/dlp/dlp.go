@@ -20,18 +20,19 @@
 //
 // # What it undoes
 //
-// A second pass, the sniffer, looks for places where something may be encoded: escapes (percent, JSON, HTML, invisible
-// and look-alike characters) that may hide a keyword, and runs of base64, base32 or hex that decode to text, at any
+// A second pass, the sniffer, looks for places where something may be encoded: escapes (percent, JSON and those
+// of other languages, HTML, invisible and look-alike characters) that may hide a keyword, and runs of base64, base32 or hex that decode to text, at any
 // alignment. It reads a block of 32 bytes at once. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
 // and the runs decoded, up to [Options].Depth inside each other, and searched like the stream itself. A run that is random, such as
 // an image, costs a comparison every few characters.
 //
 // # Names and lengths
 //
-// Where only a name gives a value away, punctuation, a line's end, a word such as "value" or the bytes of protobuf, MessagePack or CBOR may
-// stand between the two. The rules "named-key" and "named-password" know no issuer: they take values that look made by chance (characters
+// Where only a name gives a value away, punctuation, a line's end, a word such as "value", an option of a command, a terminal's colors or the
+// bytes of protobuf, MessagePack or CBOR may stand between the two. The rules "named-key" and "named-password" know no issuer: they take values that look made by chance (characters
 // of different kinds next to each other, a digest, a UUID) after general names, and leave what begins like another rule's credential to that
-// rule. A credential is a word of its own; a letter or digit before it that is its length, as in those notations, is none of it.
+// rule. A credential is a word of its own; a letter or digit before it that is its length, as in those notations, is none of it, nor is the end of
+// what sets a color, nor, where base64 is decoded, what stands on the next line.
 //
 // # Known values, dummies, seed phrases
 //

@@ -344,7 +344,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 	p, c := k.pattern, &e.cand
 	if !c.begun {
 		start := e.pos - len(k.text)
-		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) {
+		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) || p.within != nil && (start == 0 || !p.within[win[start-1]]) {
 			return no
 		}
 		c.tail, c.cut, c.record = 0, false, endsIn(win, start, p.records)
@@ -354,7 +354,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 				return no
 			}
 		}
-		c.framed = p.before != nil && precededBy(win, start, p.before) && !e.shifted(win, start)
+		c.framed = p.before != nil && precededBy(win, start, p.before) && !e.shifted(win, start) && !e.parted(start)
 		if c.framed && !p.mayBeFramed(win[start-1]) {
 			return no
 		}
@@ -386,7 +386,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 		if c.from == len(win) && !eof {
 			return more
 		}
-		if c.from < len(win) && p.after[win[c.from]] && !isFramed(win, c.start-c.tail, c.from) {
+		if c.from < len(win) && p.after[win[c.from]] && !isFramed(win, c.start-c.tail, c.from) && !e.parted(c.from) {
 			return no
 		}
 	}

@@ -89,7 +89,7 @@ func hexDigits(b []byte, n int) (v rune, ok, short bool) {
 	return v, true, false
 }
 
-// backslash undoes the escapes of JSON (RFC 8259 §7) and \xHH of other languages.
+// backslash undoes the escapes of JSON (RFC 8259 §7), and \xHH, \u{H}, \U00000000 and \101 of other languages.
 func backslash(b []byte) (u unescaped, more bool) {
 	if len(b) < 2 {
 		return u, true
@@ -103,18 +103,58 @@ func backslash(b []byte) (u unescaped, more bool) {
 		return u.set(2, jsonEscape, '\r'), false
 	case 't', 'b', 'f':
 		return u.set(2, jsonEscape, '\t'), false
-	case 'u', 'x':
+	case 'u', 'x', 'U':
 		n := 4
-		if c == 'x' {
+		switch {
+		case c == 'x':
 			n = 2
+		case c == 'U':
+			n = 8
+		case len(b) > 2 && b[2] == '{':
+			return braced(b)
 		}
 		r, ok, short := hexDigits(b[2:], n)
-		if ok {
+		if ok && r >= 0 && r <= utf8.MaxRune {
 			return u.set(2+n, jsonEscape, r), false
 		}
 		return u, short
+	case '0', '1':
+		return octal(b)
 	}
 	return u, false
+}
+
+// braced undoes \u{67}, of JavaScript, Rust, Swift, Ruby and PHP.
+func braced(b []byte) (u unescaped, more bool) {
+	var r rune
+	for i := 3; ; i++ {
+		switch {
+		case i == len(b):
+			return u, true
+		case b[i] == '}' && i > 3:
+			return u.set(i+1, jsonEscape, r), false
+		case !isHex(b[i]) || i == maxEscape-1:
+			return u, false
+		}
+		if r = r<<4 | rune(unhex(b[i])); r > utf8.MaxRune {
+			return u, false
+		}
+	}
+}
+
+// octal undoes \147, of C, Python, Perl, shells and many more, for ASCII.
+func octal(b []byte) (u unescaped, more bool) {
+	var r rune
+	for i := 1; i < 4; i++ {
+		switch {
+		case i == len(b):
+			return u, true
+		case !isOctal(b[i]):
+			return u, false
+		}
+		r = r<<3 | rune(b[i]-'0')
+	}
+	return u.set(4, jsonEscape, r), false
 }
 
 var entities = map[string]rune{

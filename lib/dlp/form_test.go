@@ -34,7 +34,7 @@ func TestAPrivateKeyInAFormIsOneFinding(t *testing.T) {
 	r := builtin(t)
 	key := newMaker(501).pem("RSA PRIVATE KEY")
 	text := "key=" + url.QueryEscape(key)
-	require.Empty(t, r.Scan([]byte(text)))
+	require.Len(t, r.Scan([]byte(text)), 1)
 	found := r.Form().Scan([]byte(text))
 	require.Len(t, found, 1)
 	require.Equal(t, "private-key", found[0].Rule)

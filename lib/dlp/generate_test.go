@@ -39,6 +39,12 @@ func (m maker) made(rule string) string {
 		return ":_password=" + base64.StdEncoding.EncodeToString([]byte(m.text(alnumChars, 12+3*m.IntN(4))))
 	case "npmrc-auth":
 		return ":_auth=" + userPassword()
+	case "npmrc-auth-of-all":
+		return "_auth=" + userPassword()
+	case "django-secret-key":
+		return m.pick("SECRET_KEY = '", "secret_key: ") + m.text("abcdefghij", 1) + m.text("abcdefghijklmnopqrstuvwxyz0123456789!@#$^&*(-_=+)", 36) + "%g7!@#^*(-_=x" // a % before two digits of hex may be an escape
+	case "otpauth-secret":
+		return m.pick("otpauth://totp/", "otpauth://hotp/") + "Corp:bob%40corp.net?" + m.pick("", "issuer=Corp&") + "secret=" + m.text(base32Chars, 32)
 	case "docker-config-auth":
 		return `"auth": "` + userPassword()
 	case "grafana-cloud-token":

@@ -110,6 +110,25 @@ func notID(v []byte) (length int, ok bool) {
 	return length, ok && len(bytes.Trim(id, alphabet)) > 0
 }
 
+// notAccessID is namedKey without what is an id, and not the key that belongs to it: those of stores like S3.
+func notAccessID(v []byte) (length int, ok bool) {
+	length, ok = namedKey(v)
+	return length, ok && hasAll(v[:length], lower, upperLetter)
+}
+
+// notFingerprint is namedKey without what is hexadecimal and as long as a fingerprint or an id of a key of OpenPGP.
+func notFingerprint(v []byte) (length int, ok bool) {
+	length, ok = namedKey(v)
+	id := bytes.TrimPrefix(v[:length], []byte("0x"))
+	return length, ok && (len(id) != 16 && len(id) != 40 || len(bytes.Trim(id, "0123456789ABCDEFabcdef")) > 0)
+}
+
+// notUUID is namedKey without UUIDs, which are the ids of keys that a service keeps.
+func notUUID(v []byte) (length int, ok bool) {
+	length, ok = namedKey(v)
+	return length, ok && !(length == 36 && bytes.Count(v[:length], []byte("-")) == 4)
+}
+
 // filePath reports whether v is the path of a file: builds/5e8d….zip. Base64 has the slash, but no dot.
 func filePath(v []byte) bool {
 	slash, dot := bytes.IndexByte(v, '/'), bytes.LastIndexByte(v, '.')

@@ -3,11 +3,14 @@ package dlp
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"bottle/lib/secret"
 )
@@ -46,7 +49,7 @@ func (e *KnownError) HintText() string { return e.Hint }
 //
 // A value has any bytes; white space around it does not count. It is found as it is, in JSON, and in base64, base64url,
 // hex and base32 at every alignment, also where it is not text, and in whatever else the scanner undoes. If it has 20 letters and
-// digits, or 12 with both, these alone decide: what stands between them, such as quotes, hyphens, +, line breaks and their escapes, up to
+// digits, 12 with both, or 8 with digits amid the letters more than once, these alone decide: what stands between them, such as quotes, hyphens, +, line breaks and their escapes, up to
 // 40 bytes at a time, may be different, missing or added, but all of the value must be there; behind the first eight of them up to two names of
 // parameters or members may stand between, too. In other values, which could be ordinary words,
 // each byte counts. Upper and lower case count unless a value of the first kind has only one of them. A PEM block is found by its body, too.
@@ -109,6 +112,10 @@ func (set *knownSet) add(rule int, value []byte) {
 		set.plain(rule, "", undone)
 		seen = undone
 	}
+	for _, text := range asBytes(value) {
+		set.plain(rule, "unicode", text)
+		set.encodings(rule, text)
+	}
 	if block, _ := pem.Decode(value); block != nil && len(block.Bytes) > 0 {
 		body := value[bytes.IndexByte(value, '\n')+1:]
 		if end := bytes.Index(body, []byte("-----END")); end >= 0 {
@@ -119,6 +126,26 @@ func (set *knownSet) add(rule int, value []byte) {
 		}
 		set.plain(rule, "", bytes.TrimSpace(body))
 	}
+	set.encodings(rule, value)
+}
+
+// asBytes returns value, if it is not all ASCII, in UTF-16, and as it reads where each byte of UTF-8 is escaped as if it were a character.
+func asBytes(value []byte) [][]byte {
+	if !utf8.Valid(value) || !bytes.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return nil
+	}
+	var little, big, each []byte
+	for _, unit := range utf16.Encode([]rune(string(value))) {
+		little, big = binary.LittleEndian.AppendUint16(little, unit), binary.BigEndian.AppendUint16(big, unit)
+	}
+	for _, c := range value {
+		each = utf8.AppendRune(each, rune(c))
+	}
+	return [][]byte{little, big, each}
+}
+
+// encodings adds the forms of value in each encoding.
+func (set *knownSet) encodings(rule int, value []byte) {
 	for _, e := range encodings[:3] { // base32 in either case
 		for offset := range e.bits { // bits of the character that the value begins in; multiples of 8 modulo the size
 			if offset%gcd(8, e.bits) == 0 {
@@ -138,7 +165,7 @@ func gcd(a, b int) int {
 // plain adds a value as it stands in text.
 func (set *knownSet) plain(rule int, encoding string, value []byte) {
 	if chars := skeleton(value); looseEnough(chars) {
-		set.form(&set.loose, rule, encoding, chars, !mixed(chars))
+		set.form(&set.loose, rule, encoding, chars, !mixed(chars) && len(chars) >= 12)
 		return
 	}
 	set.form(&set.exact, rule, encoding, value, false)
@@ -158,16 +185,29 @@ func (set *knownSet) plain(rule int, encoding string, value []byte) {
 
 // looseEnough reports whether chars alone cannot be the words of an ordinary text.
 func looseEnough(chars []byte) bool {
-	letters, digits := 0, 0
-	for _, c := range chars {
+	letters, digits, turns := 0, 0, 0
+	for i, c := range chars {
 		switch {
 		case digit[c]:
 			digits++
 		default:
 			letters++
 		}
+		if i > 0 && digit[c] != digit[chars[i-1]] {
+			turns++
+		}
 	}
-	return len(chars) >= 20 || len(chars) >= 12 && digits > 0 && letters > 0
+	return len(chars) >= 20 || len(chars) >= 12 && digits > 0 && letters > 0 || len(chars) >= prefixLen && turns > 2 && !countsOn(chars)
+}
+
+// countsOn reports whether letters and digits of chars stand by turns, as names of cells and fields do: a1b2c3d4.
+func countsOn(chars []byte) bool {
+	for i := 1; i < len(chars); i++ {
+		if digit[chars[i]] == digit[chars[i-1]] {
+			return false
+		}
+	}
+	return true
 }
 
 // mixed reports whether b has both upper and lower case.

@@ -165,6 +165,9 @@ func TestKnownValuesDoNotMatchWhatIsNotAllOfThem(t *testing.T) {
 			"changed":  value[:len(value)/2] + "~Q" + value[len(value)/2+1:],
 			"far":      value[:len(value)/2] + strings.Repeat(" ", maxGap+1) + value[len(value)/2:],
 		} {
+			if name == "headless" && !counts[value[0]] { // of which it is punctuation that is missing
+				continue
+			}
 			require.Empty(t, r.Scan([]byte("x "+text+" y")), "%s, %s", kind, name)
 		}
 	}

@@ -13,6 +13,7 @@ type pattern struct {
 	fold     bool     // keywords match in any case
 	spelled  bool     // what stands for _ in keywords may be any of wordBreak, or nothing
 	before   *class   // no match where one of these precedes the keyword, unless it is the match's length; nil: anything may
+	within   *class   // a byte of it must precede the keyword; nil: anything may
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
 	amid     []string // words that may not stand in the name that the keyword ends

@@ -14,6 +14,7 @@ var bip39Words string
 const (
 	phraseMax    = 24 // words
 	phraseGap    = 24 // bytes between two words
+	phraseTags   = 80 // bytes between two words with tags between them
 	phraseWord   = 8  // letters of the longest word
 	wordBits     = 11
 	phraseShort  = 12
@@ -24,8 +25,9 @@ const (
 // [Builtin]: one in sixteen sequences of twelve words of the list has a valid checksum by chance, so that a text on the list itself may be
 // taken for one; words in the list's order never are. Up to 24 words are held back while each is of the list.
 //
-// Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "` or a number. A phrase of which other
-// words of the list stand around is found as well. The checksum is 4 to 8 bits.
+// Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "`, a number or a label that ends in one
+// (word7), or up to 80 with the tags of HTML among them. A phrase of which other words of the list stand around is found as well. The checksum
+// is 4 to 8 bits.
 func SeedPhrases() []Rule {
 	list := map[[phraseWord]byte]uint16{}
 	for i, w := range strings.Fields(bip39Words) {
@@ -42,11 +44,15 @@ func SeedPhrases() []Rule {
 
 // phrase is how far an engine is in the search for seed phrases.
 type phrase struct {
-	pos   int
-	begun bool // a word has begun, at start
-	start int
-	n     int // words of the list in a row
-	last  [phraseMax]word
+	pos     int
+	begun   bool // a word has begun, at start
+	start   int
+	n       int     // words of the list in a row
+	tag     bool    // in a tag of HTML
+	tags    bool    // one stood behind the last word
+	other   [2]byte // the last bytes that are not ASCII, the second of them at otherAt
+	otherAt int
+	last    [phraseMax]word
 }
 
 // word is one of the list in the window, at its number modulo phraseMax in phrase.last.
@@ -58,6 +64,7 @@ type word struct {
 func (p *phrase) slide(n int) {
 	p.pos -= n
 	p.start -= n
+	p.otherAt -= n
 	for i := range p.last {
 		p.last[i].start -= n
 		p.last[i].end -= n
@@ -89,7 +96,7 @@ func (e *engine) heldPhrase() int {
 	if p.begun && p.pos-p.start <= phraseWord {
 		at = p.start
 	}
-	if p.n > 0 && at-p.ago(0).end <= phraseGap {
+	if p.n > 0 && at-p.ago(0).end <= p.gap() {
 		for i := min(p.n, phraseMax) - 1; i >= 0; i-- {
 			if w := p.ago(i); !e.tooFar(w.start, p.pos-1) {
 				return min(at, w.start)
@@ -99,10 +106,45 @@ func (e *engine) heldPhrase() int {
 	return at
 }
 
+// gap is how many bytes may stand behind the last word before the next.
+func (p *phrase) gap() int {
+	if p.tag || p.tags {
+		return phraseTags
+	}
+	return phraseGap
+}
+
+// parts reports whether the bytes c that is not ASCII, and the two before it, may stand between two words: spaces, dots and lines of other
+// alphabets than that of the words. They are decided when they are whole, or when they cannot be any.
+func (p *phrase) parts(c byte) bool {
+	before := p.other
+	if p.otherAt != p.pos-1 {
+		before = [2]byte{}
+	}
+	p.other, p.otherAt = [2]byte{before[1], c}, p.pos
+	switch {
+	case before[1] == 0xC2:
+		return c == 0xA0 || c == 0xB7 || c == 0xAB || c == 0xBB
+	case before[1] == 0xE2:
+		return c == 0x80 || c == 0x94
+	case before[1] == 0xE3:
+		return c == 0x80
+	case before == [2]byte{0xE2, 0x80}, before == [2]byte{0xE2, 0x94}, before == [2]byte{0xE3, 0x80}:
+		p.other = [2]byte{}
+		return true
+	}
+	return c == 0xC2 || c == 0xE2 || c == 0xE3
+}
+
 // phrases searches win on.
 func (e *engine) phrases(win []byte, eof bool) {
 	p := &e.phrase
 	for ; p.pos < len(win); p.pos++ {
+		c := fold(win[p.pos])
+		if p.tag && p.n > 0 {
+			p.tag = c != '>' && p.pos-p.ago(0).end <= phraseTags
+			continue
+		}
 		if inWord(win, p.pos) {
 			if !p.begun {
 				p.begun, p.start = true, p.pos
@@ -112,7 +154,10 @@ func (e *engine) phrases(win []byte, eof bool) {
 		if p.begun {
 			e.word(win)
 		}
-		if win[p.pos] >= 0x80 {
+		switch {
+		case c == '<' && p.n > 0:
+			p.tag, p.tags = true, true
+		case c >= 0x80 && !p.parts(c):
 			p.n = 0
 		}
 	}
@@ -125,18 +170,26 @@ func (e *engine) phrases(win []byte, eof bool) {
 func (e *engine) word(win []byte) {
 	p := &e.phrase
 	p.begun = false
+	if p.pos < len(win) && digit[win[p.pos]] { // a label
+		return
+	}
 	if p.pos-p.start > phraseWord { // its begin may have left the window
 		p.n = 0
 		return
 	}
 	index, ok := e.lookUp(win[p.start:p.pos])
+	if !ok && p.start > 0 && isBinary(win[p.start-1]) { // the length of a string of a binary notation, which is a letter
+		p.n, p.start = 0, p.start+1
+		index, ok = e.lookUp(win[p.start:p.pos])
+	}
 	switch {
 	case !ok:
 		p.n = 0
 		return
-	case p.n > 0 && p.start-p.ago(0).end > phraseGap:
+	case p.n > 0 && p.start-p.ago(0).end > p.gap():
 		p.n = 0
 	}
+	p.tags = false
 	p.n++
 	*p.ago(0) = word{index, p.start, p.pos}
 	for length := phraseShort; length <= min(p.n, phraseMax); length += phraseStride {

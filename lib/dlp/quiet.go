@@ -23,7 +23,7 @@ func (r *Rules) quiet() *quiet {
 	}
 	in := func(list string) (c class) {
 		for _, b := range []byte(list) {
-			c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b])
+			c[b] = r.auto.column[b] == 0 && (r.known == nil || !r.known.bytes[b]) && r.words == nil // between words there may be tags
 		}
 		return c
 	}

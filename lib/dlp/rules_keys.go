@@ -11,12 +11,12 @@ func keysAndBearers() []Rule {
 			Check:   "40 characters of base64 follow, of at least 10 kinds, or a header line of RFC 1421 or RFC 9580",
 			patterns: []pattern{
 				{
-					keywords: []string{"-----BEGIN "},
+					keywords: []string{"-----BEGIN ", "-----BEGIN+"},
 					steps:    seq(privateKeyLine(), run(base64Std, 40, 40)),
 					check:    all(func(m []byte) bool { return varied(m[len(m)-40:], 10) && !isAWSExample(m[len(m)-40:]) }),
 				},
 				{
-					keywords: []string{"-----BEGIN "},
+					keywords: []string{"-----BEGIN ", "-----BEGIN+"},
 					steps:    seq(privateKeyLine(), run(set("A-Za-z-"), 4, 12), lit(":")),
 					check:    all(hasArmorHeader),
 				},
@@ -70,9 +70,9 @@ func keysAndBearers() []Rule {
 	}
 }
 
-// privateKeyLine is the rest of a BEGIN line and what may stand between it and the body.
+// privateKeyLine is the rest of a BEGIN line, in which forms write + for spaces, and what may stand between it and the body.
 func privateKeyLine() []step {
-	label := step{class: set("A-Z0-9 "), min: len("PRIVATE KEY"), max: 50, check: isPrivateKeyLabel}
+	label := step{class: set("A-Z0-9 +"), min: len("PRIVATE KEY"), max: 50, check: isPrivateKeyLabel}
 	return seq([]step{label}, lit("-----"), []step{{class: base64Std, min: 0, max: 160, gap: beforeKeyBody}})
 }
 
@@ -95,6 +95,13 @@ func beforeKeyBody(rest []byte) (n int, short bool) {
 			at = end + 1
 		case rest[n] != '/' && lineMark[rest[n]]:
 			at = n + runOf(lineMark, rest[n:], 8)
+		case rest[n] == '/' || rest[n] == '-': // a comment, which has a space behind its mark; base64 has none
+			if at = n + runOf(commentMark, rest[n:], 4); at < len(rest) && rest[at] != ' ' {
+				at = n
+				if rest[n] == '-' { // a line that a diff takes away
+					at++
+				}
+			}
 		}
 		if at == n || at >= len(rest) {
 			return n, at >= len(rest)
@@ -108,6 +115,7 @@ var (
 	nameOfFile  = set("A-Za-z0-9_./@-")
 	afterNumber = set(" \t:|)>.\\\xe2") // the last begins an arrow
 	lineMark    = set(">|#*;:\x86\x92\xe2")
+	commentMark = set("/-")
 )
 
 // runOf returns how many of the first bytes of b belong to c, at most max.
@@ -120,7 +128,8 @@ func runOf(c *class, b []byte, max int) int {
 }
 
 func isPrivateKeyLabel(match []byte) bool {
-	return bytes.HasSuffix(match, []byte("PRIVATE KEY")) || bytes.HasSuffix(match, []byte("PRIVATE KEY BLOCK"))
+	label := bytes.ReplaceAll(match[max(0, len(match)-len("PRIVATE KEY BLOCK")):], []byte("+"), []byte(" "))
+	return bytes.HasSuffix(label, []byte("PRIVATE KEY")) || bytes.HasSuffix(label, []byte("PRIVATE KEY BLOCK"))
 }
 
 // hasArmorHeader reports whether match ends in the name of a header line of an encrypted or an OpenPGP key.

@@ -77,6 +77,9 @@ var moreTokens = []row{
 }
 
 var moreAssignments = []assignment{
+	{"django-secret-key", "Django secret key", "secret_key", "[a-z0-9!@#$%^&*(=+)_-]{49}[a-z0-9!@#$%^*(=+)_-]", "https://docs.djangoproject.com/en/stable/ref/settings/#secret-key", "letters, digits and signs; not one that says it is insecure", func(v []byte) bool {
+		return hasAll(v, digit, lower) && countOf(lower, v)+countOf(digit, v)+5 < len(v) && !bytes.Contains(v, []byte("insecure"))
+	}},
 	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|azure_devops_token|azdo_pat|azdo_token|ado_pat|vsts_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
 	{"kubeadm-token", "token of kubeadm join", "bootstrap_token|kubeadm_token|join_token", "<l>{6}.<l>{16}", "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/", "a digit", hasDigit},
 	{"heroku-legacy-api-key", "Heroku API key, old form", "heroku_api_key|heroku_token|heroku_api_token", uuidForm, "https://devcenter.heroku.com/articles/authentication", "", nil},
@@ -97,4 +100,57 @@ var moreAssignments = []assignment{
 		}
 		return true
 	}},
+}
+
+// countOf returns how many bytes of v are of c.
+func countOf(c *class, v []byte) (n int) {
+	for _, b := range v {
+		if c[b] {
+			n++
+		}
+	}
+	return n
+}
+
+// oneTimeSecrets are the secrets that apps for one-time passwords are set up with.
+func oneTimeSecrets() Rule {
+	return Rule{
+		Name:    "otpauth-secret",
+		Matches: "otpauth://totp/ or otpauth://hotp/, a label and the parameter secret",
+		Source:  "https://github.com/google/google-authenticator/wiki/Key-Uri-Format",
+		Check:   "16 characters of base32 or more, of at least 8 kinds; not the documentation's",
+		patterns: []pattern{{
+			keywords: []string{"auth://totp/", "auth://hotp/"},
+			within:   set("p"),
+			steps:    run(set("A-Za-z0-9._~%!$&*+=@:/?-"), 20, 400),
+			check: func(m []byte) (from, to int, ok bool) {
+				from = bytes.Index(m, []byte("secret=")) + len("secret=")
+				to = from + runOf(base32, m[from:], len(m))
+				v := m[from:to]
+				return from, to, from > len("secret=") && len(v) >= 16 && varied(v, 8) && !bytes.HasPrefix(v, []byte("JBSWY3DPEHPK3PXP")) && !placeholder(m)
+			},
+		}},
+	}
+}
+
+// npmAuth is for the oldest form of .npmrc, which names no registry.
+func npmAuth() Rule {
+	return Rule{
+		Name:    "npmrc-auth-of-all",
+		Matches: "_auth= and base64",
+		Source:  "https://docs.npmjs.com/cli/v11/configuring-npm/npmrc#auth-related-configuration",
+		Check:   "base64 of user:password",
+		patterns: []pattern{{
+			keywords: []string{"auth="},
+			within:   set("_"),
+			steps:    run(set("A-Za-z0-9+/"), 12, 400),
+			after:    set("A-Za-z0-9_-"),
+			check: all(func(m []byte) bool {
+				return base64Of(m[len("auth="):], func(b []byte) bool {
+					_, password, _ := bytes.Cut(b, []byte(":"))
+					return userAndPassword(b) && goodPassword(password)
+				})
+			}),
+		}},
+	}
 }

@@ -20,10 +20,10 @@ func named(others []Rule) []Rule {
 	}
 	const source = "https://cwe.mitre.org/data/definitions/798.html"
 	const check = "random text of 16 characters or more with digits and both cases, a digest, or a UUID; no public key, no placeholder, no code"
-	value := set("A-Za-z0-9_.:+/=~-")
-	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
+	value := run(set("A-Za-z0-9_.:+/=~-"), 12, 200)
+	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key, access_key, signing_key, encryption_key and the like, in any case, or after a name that ends in _token, .token, _secret or .secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
-		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "api.secret", "auth.token", "jwt.secret"} {
+		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token"} {
 		p := namedPattern(name, true, value, known, namedKey)
 		p.amid, p.spelled = forAll, true
 		if name == "api_key" || name == "access_token" {
@@ -32,6 +32,19 @@ func named(others []Rule) []Rule {
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
+	for _, k := range []struct {
+		name string
+		ok   func(v []byte) (int, bool)
+	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
+		p := namedPattern(k.name, true, value, known, k.ok)
+		if p.amid, p.spelled = forAll, true; k.name == "ption_key" {
+			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
+		}
+		keys.patterns = append(keys.patterns, p)
+	}
+	dotted := namedPattern("secret", true, value, known, namedKey)
+	dotted.amid, dotted.within = forAll, set(".")
+	keys.patterns = append(keys.patterns, dotted)
 	p := namedPattern("_KEY", false, value, known, notID)
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
@@ -39,8 +52,8 @@ func named(others []Rule) []Rule {
 		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE", "AMPLITUDE_API", "ALGOLIA_SEARCH_API", "SEARCH_ONLY_API", "SEARCH_ONLY"}
 	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
-	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
-		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
+	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret", "token"} { // the last but one of camel case, the last behind a dot
+		p := namedPattern(name, !upperLetter[name[0]], value, known, namedToken)
 		p.amid = forAll
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
@@ -49,24 +62,32 @@ func named(others []Rule) []Rule {
 			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
 			"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
-		if letter[name[0]] {
+		if upperLetter[name[0]] {
 			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
 		}
 		if !strings.HasSuffix(name, "ecret") {
 			p.records = []string{"PREVIEW", "SUBSCRIPTION", "CART", "BASKET", "LEASE", "CONSENT", "RESERVATION", "BOOKING", "POOL"}
 		}
+		if name == "token" {
+			p.within = set(".")
+			for i := range p.unless {
+				p.unless[i] += "."
+			}
+		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password or passwd, in any case, or _PASS or _PWD", Source: source,
-		Check: "12 characters or more that look random, with digits, both cases or signs; no placeholder, no code"}
+	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password, passwd, passphrase, pwd or a name that ends in _pass or _pwd, in any case", Source: source,
+		Check: "12 characters or more that look random, with digits, both cases or signs, or 8 that have all of them and change at nearly each character; no placeholder, no code, no folder"}
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
-	for _, name := range []string{"password", "passwd"} {
-		p := namedPattern(name, true, chars, known, namedPassword)
-		p.amid = forAll
-		passwords.patterns = append(passwords.patterns, p)
-	}
-	for _, name := range []string{"_PASS", "_PWD"} {
-		passwords.patterns = append(passwords.patterns, namedPattern(name, false, chars, known, namedPassword))
+	signs := union(chars, set("%"))
+	for _, name := range []string{"password", "passwd", "passphrase", "_pass", "_pwd", "pwd"} {
+		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), known, namedPassword), namedPattern(name, true, run(signs, 8, 200), known, rarePassword)} {
+			p.amid = forAll
+			if name == "pwd" { // and not OLDPWD; it may be a folder's
+				p.before, p.check = nameChar, noFolder(p.check)
+			}
+			passwords.patterns = append(passwords.patterns, p)
+		}
 	}
 	return []Rule{keys, passwords}
 }
@@ -74,10 +95,9 @@ func named(others []Rule) []Rule {
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
 var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK", "HASHED"}
 
-func namedPattern(name string, fold bool, value *class, known []string, ok func(v []byte) (length int, ok bool)) pattern {
-	steps := run(value, 12, 200)
-	between := gapBefore(steps)
-	password := name == "password" || name == "passwd"
+func namedPattern(name string, fold bool, steps []step, known []string, ok func(v []byte) (length int, ok bool)) pattern {
+	between, value := gapBefore(steps), steps[0].class
+	password := strings.Contains(name, "pass") || strings.Contains(name, "pwd")
 	return pattern{
 		keywords: []string{name},
 		fold:     fold,
@@ -110,11 +130,11 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 // assigns reports whether what stands between a name and its value says that they belong together, as an assignment, a mapping or
 // a field of a form, instead of standing in a list or in prose.
 func assigns(between []byte) bool {
-	return bytes.ContainsAny(between, ":=>|") || bytes.Contains(between, []byte("\n")) && !bytes.ContainsAny(between, ",;)]}") || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
+	return bytes.ContainsAny(between, ":=>|") || bytes.Contains(between, []byte(" --")) || bytes.Contains(between, []byte("\n")) && !bytes.ContainsAny(between, ",;)]}") || slices.ContainsFunc(between, func(c byte) bool { return c >= 0x80 || isBinary(c) }) || bytes.HasPrefix(between, []byte("x"))
 }
 
 // listed reports whether between parts a name and its value as arguments, rows of a table, words of a shell and sentences do: ("NAME", "value"),
-// NAME value, name,value, and set NAME to value.
+// NAME value, name,value, and set NAME to value. Without commas, those do only between two strings in quotation marks.
 func listed(between []byte, commas bool) bool {
 	const space, quotes = " \t", "\\\"'`"
 	before, after, comma := bytes.Cut(between, []byte(","))
@@ -122,11 +142,8 @@ func listed(between []byte, commas bool) bool {
 		word := string(bytes.Trim(between, space+quotes))
 		return len(between) > 0 && (word == "" || word == "to" || word == "is")
 	}
-	if !commas { // a password and its hash
-		return false
-	}
 	quoted := bytes.ContainsAny(before, quotes)
-	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || len(between) == 1)
+	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || commas && len(between) == 1)
 }
 
 // assignsItself reports whether v is a name, an equals sign and a value.
@@ -183,7 +200,7 @@ func namedToken(v []byte) (length int, ok bool) {
 }
 
 // madeUpWords are what values of tests and of documentation say, also with digits for letters.
-var madeUpWords = []string{"secret", "token", "passw", "test-", "test_", "-test", "_test", "dummy", "fake", "sample", "foobar", "replace", "insert", "your", "insecure",
+var madeUpWords = []string{"secret", "token", "passw", "mypass", "test-", "test_", "-test", "_test", "dummy", "fake", "sample", "foobar", "replace", "insert", "your", "insecure",
 	"strong", "secur", "hello", "world", "admin", "welcome", "qwerty", "letmein", "pass2", "passi2e", "i2ea", "i2ei", "iqaz2wsx", "iq2weear"}
 
 // madeUp reports whether v was made up by somebody: it says so, or counts, as a1b2c3d4 does.
@@ -259,7 +276,7 @@ func namedPassword(v []byte) (length int, ok bool) {
 	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
 		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
-	return length, (byChance(v) || allKinds(v)) && hasDigit(v) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(bytes.TrimPrefix(v, []byte("^")), "0123456789ABCDEFabcdef")) > 0 // git blame has a ^ before the first commit
+	return length, (byChance(v) && hasDigit(v) || allKinds(v) || jumbled(v)) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(bytes.TrimPrefix(v, []byte("^")), "0123456789ABCDEFabcdef")) > 0 // git blame has a ^ before the first commit
 }
 
 // markup reports whether v is the next attribute of a tag: type="password" data-v-7ba5bd90 data-test=….
@@ -271,6 +288,57 @@ func markup(v []byte) bool {
 	}
 	n := runOf(nameChar, v, len(v))
 	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
+}
+
+// noFolder is check without what a folder may be.
+func noFolder(check func(m []byte) (int, int, bool)) func(m []byte) (int, int, bool) {
+	return func(m []byte) (from, to int, ok bool) {
+		from, to, ok = check(m)
+		return from, to, ok && bytes.IndexByte(m[from:to], '/') < 0
+	}
+}
+
+// rarePassword is namedPassword for those with a percent sign that begins no escape, and for those of 8 to 11 characters, which must look
+// more like made by chance: of all kinds, of which one character and the next mostly are not the same.
+func rarePassword(v []byte) (length int, ok bool) {
+	for i := range v {
+		if _, escaped, _ := hexDigits(v[i+1:], 2); v[i] == '%' && escaped {
+			return 0, false
+		}
+	}
+	length, ok = namedPassword(v)
+	if ok && bytes.IndexByte(v[:length], '%') >= 0 {
+		return length, allKinds(v[:length]) || byChance(v[:length])
+	}
+	v = bytes.TrimRight(v, ",;)<")
+	return len(v), len(v) < 12 && allKinds(v) && turns(v)*10 >= len(v)*6 && !placeholder(v) && !madeUp(v) && !wordPassword(v)
+}
+
+// turns returns how often a character of v is of another kind than the one before.
+func turns(v []byte) (n int) {
+	kind := func(c byte) int {
+		switch {
+		case lower[c]:
+			return 0
+		case upperLetter[c]:
+			return 1
+		case digit[c]:
+			return 2
+		}
+		return 3
+	}
+	for i := 1; i < len(v); i++ {
+		if kind(v[i]) != kind(v[i-1]) {
+			n++
+		}
+	}
+	return n
+}
+
+// jumbled reports whether v, which has no digit, has signs amid letters of both cases that change as in random text.
+func jumbled(v []byte) bool {
+	amid := v[1 : len(v)-1]
+	return hasAll(amid, lower, upperLetter, set("!#%^*@~?")) && !bytes.ContainsAny(v, "./:()[]>|\\&=") && turns(v)*2 >= len(v)
 }
 
 // allKinds reports whether v has letters of both cases, digits and a sign, as rules for passwords want, and nothing that code and paths have.

@@ -68,7 +68,7 @@ func TestWhatFailsItsCheckIsNoFinding(t *testing.T) {
 		"anthropic placeholder":       "sk-ant-" + "api03-" + strings.Repeat("x", 93) + "AA",
 		"css class":                   "sk-loading-indicator-with-a-very-long-name-that-goes-on-and-on-and-on",
 		"aws example":                 "AKIA" + "IOSFODNN7EXAMPLE",
-		"aws example secret":          "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "EXAMPLEKEY",
+		"aws example secret":          "aws_secret_access_key = wJalrXUtnFE" + "MI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 		"aws amid a word":             "XAKIA" + m.text(base32Chars, 16),
 		"aws longer":                  "AKIA" + m.text(base32Chars, 17),
 		"aws placeholder":             "AKIA" + strings.Repeat("X", 16),

@@ -70,8 +70,8 @@ func passwordsInURLs() []Rule {
 	}
 }
 
-// userinfo is what stands behind a URL's scheme. @ in a password is undone with all else.
-var userinfo = seq(run(urlUser, 0, 64), lit(":"), run(union(urlPassword, set("@")), 10, 288))
+// userinfo is what stands behind a URL's scheme, with @ as it often is in users and passwords, though it ought to be escaped.
+var userinfo = seq(run(union(urlUser, set("@")), 0, 64), lit(":"), run(union(urlPassword, set("@")), 10, 288))
 
 // mysqlDSN is for the data source names of Go's driver, which have no mark before the password: user:password@tcp(host)/db.
 func mysqlDSN() Rule {
@@ -119,12 +119,15 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 	if at < begin {
 		return 0, 0, false
 	}
-	_, password, _ := bytes.Cut(m[begin:at], []byte(":"))
+	user, password, _ := bytes.Cut(m[begin:at], []byte(":"))
+	if bytes.IndexByte(user, '@') >= 0 && bytes.ContainsAny(password, "?&=#") { // a host, its port and a query
+		return 0, 0, false
+	}
 	if len(password) < 8 || len(password) > 160 || at+1 == len(m) || !hostName[m[at+1]] {
 		return 0, 0, false
 	}
 	host := strings.ToLower(string(m[at+1:]))
-	if !goodPassword(password) {
+	if !goodPassword(password) && !passphrase(password) {
 		return 0, 0, false
 	}
 	web := bytes.HasPrefix(m, []byte("http"))
@@ -136,6 +139,25 @@ func urlCredentials(m []byte) (from, to int, ok bool) {
 		return 0, at, len(password) >= 10 && (byChance(password) || len(password) >= 12 && (allKinds(password) || hasAll(password, lower, upperLetter, digit))) && !madeUp(password)
 	}
 	return 0, at, true
+}
+
+// passphrase reports whether p is three words or more, which documentation would not put there to say what to put there.
+func passphrase(p []byte) bool {
+	if len(p) < 14 || !varied(p, 8) || placeholder(p) || madeUp(p) {
+		return false
+	}
+	for _, word := range []string{"pass", "user", "name", "here", "host", "value", "credential", "database", "key"} {
+		if bytes.Contains(bytes.ToLower(p), []byte(word)) {
+			return false
+		}
+	}
+	words := bytes.FieldsFunc(p, func(r rune) bool { return strings.ContainsRune("-_.!+~*^,", r) })
+	for _, w := range words {
+		if len(w) < 3 || runOf(letter, w, len(w)) < len(w) {
+			return false
+		}
+	}
+	return len(words) > 2
 }
 
 // wordPassword reports whether p is one that tutorials use: password123, secret_1.

@@ -411,3 +411,10 @@ func (e *engine) shifted(win []byte, at int) bool {
 	}
 	return false
 }
+
+// parted reports whether a line's end stands between what win[at-1] and win[at] were decoded from, at the border of two groups: what was
+// encoded may end there, and what follows be the next line of the text around it. Characters that are not seen part nothing.
+func (e *engine) parted(at int) bool {
+	const unseen = lookalike | lookalike<<outerEscapes
+	return e.origins != nil && at > 0 && e.origins[at].start > e.origins[at-1].end() && e.origins[at].undone&unseen == 0
+}

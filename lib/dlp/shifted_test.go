@@ -45,3 +45,17 @@ func TestBase32InLowerCase(t *testing.T) {
 		}
 	}
 }
+
+// What moves the alignment of base64 may look like more of what stands before a mark: it is held, as it is found.
+func TestWhatMovesATailIsNoPartOfIt(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(905)
+	s := r.NewStream()
+	for n := range 40 {
+		token := m.text(alnumChars, 76) + "AZ" + "DO" + m.text(alnumChars, 4)
+		text := []byte("x/" + m.text(alnumChars, n) + wrapped(base64.StdEncoding.EncodeToString([]byte(token)), 20, "\n    "))
+		want := r.Scan(text)
+		s.Reset()
+		require.Equal(t, want, inPieces(t, s, text, func() int { return 1 }), "%d: %q", n, text)
+	}
+}

@@ -70,6 +70,9 @@ func (v *view) character(b []byte, at int64) int {
 	return n
 }
 
+// longEscape are the letters of escapes that have digits, but for the one of JSON.
+var longEscape = set("xU01")
+
 // mostBackslashes is how many of them backslashes takes: those of escapes that are in as many others as are undone.
 const mostBackslashes = 1 << escapeDepth
 
@@ -80,7 +83,7 @@ func (v *view) backslashes(b []byte, at int64) int {
 	for n < len(b) && n <= mostBackslashes && b[n] == '\\' {
 		n++
 	}
-	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || b[n] == 'x' {
+	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || longEscape[b[n]] || b[n] == 'u' && n+1 < len(b) && b[n+1] == '{' {
 		return 0
 	}
 	var widths [mostBackslashes]uint16 // of what each stands for
@@ -92,7 +95,7 @@ func (v *view) backslashes(b []byte, at int64) int {
 	if c == 'u' {
 		number, ok, short = hexDigits(b[n+1:], 4)
 	}
-	if short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || number == 'x') {
+	if short || ok && (number >= utf8.RuneSelf || mayEscape[number] || number == 'u' || longEscape[number]) {
 		return 0
 	}
 	for stage := 0; stage < escapeDepth && n > 0; stage++ {
@@ -110,7 +113,7 @@ func (v *view) backslashes(b []byte, at int64) int {
 			n, widths[pairs] = pairs+1, last
 		}
 	}
-	if n > 0 && c == 'u' { // what follows may make it an escape
+	if n > 0 && (c == 'u' || longEscape[c]) { // what follows may make it an escape
 		return 0
 	}
 	for i := range n {

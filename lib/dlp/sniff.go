@@ -294,8 +294,8 @@ func text(chars *[sampleChars]byte, n int, in readings) bool {
 // tokenChar is what a credential's characters are made of, mostly.
 var tokenChar = union(base64URL, set("."))
 
-// hidden are the letters of JSON's escapes that stand for what may be of a token.
-var hidden = set("ux/")
+// hidden are the letters of escapes that stand for what may be of a token.
+var hidden = set("ux/U01")
 
 // hides reports whether an escape at win[at] can stand for a part of a keyword or a value. Those of ordinary JSON, \n and
 // \", cannot; they separate words in a way that the patterns know.
@@ -316,6 +316,10 @@ func (s *sniffer) hides(win []byte, at int) (yes, more bool) {
 		if i < 4 && rest[i] == 'u' && s.quiet != nil {
 			quiet, short := s.silences(rest[i:])
 			return !quiet && !short, short
+		}
+		if i < 4 && (rest[i] == '0' || rest[i] == '1' || rest[i] == 'U') { // often a zero byte, and the begin of a Windows path
+			u, more := backslash(rest[i-1 : min(len(rest), i+9)])
+			return u.taken > 0 && u.bytes[0] >= ' ', more
 		}
 		return i == 4 || hidden[rest[i]], false
 	case '&':

@@ -200,7 +200,7 @@ var disguises = []disguise{
 	{name: "hexadecimal with colons", beyond: true, do: func(_ maker, s string) string {
 		return strings.TrimSuffix(eachByte(s, func(c byte) string { return fmt.Sprintf("%02x:", c) }), ":")
 	}},
-	{name: "octal escapes", beyond: true, do: func(_ maker, s string) string {
+	{name: "octal escapes", do: func(_ maker, s string) string {
 		return eachByte(s, func(c byte) string { return fmt.Sprintf(`\%03o`, c) })
 	}},
 	{name: "quoted-printable", beyond: true, do: func(_ maker, s string) string {
