@@ -153,8 +153,19 @@ func (a *automaton) flatten(nodes []node, order []int32) {
 	}
 }
 
-// seek reads text[pos:] in state, up to the end of the next keyword, and returns where it stopped and in which state; found: at a
-// keyword's end. Where no keyword begins it does not look at each byte, so that a state may come out that stands for less
+// goesOnOtherwise reports whether none of the keywords that end in state can be what is looked for, as rest follows.
+func (a *automaton) goesOnOtherwise(state uint32, rest []byte) bool {
+	hits := a.hits[state/a.width]
+	for i := range hits {
+		if !hits[i].otherwise(rest) {
+			return false
+		}
+	}
+	return true
+}
+
+// seek reads text[pos:] in state, up to the end of the next keyword that goes on as it must, and returns where it stopped and in which state;
+// found: at such an end. Where no keyword begins it does not look at each byte, so that a state may come out that stands for less
 // than was read, but for nothing of which a keyword could come.
 func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint32, found bool) {
 	next, deep, accepts := a.next, a.deep, a.accepts
@@ -171,7 +182,7 @@ func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint
 		for {
 			state = uint32(next[state+uint32(a.column[text[pos]])])
 			pos++
-			if state >= accepts {
+			if state >= accepts && !a.goesOnOtherwise(state, text[pos:]) {
 				return pos, state, true
 			}
 			if pos >= sure && state < deep || pos == len(text) {
