@@ -38,7 +38,13 @@ func publicHalf(v []byte) bool {
 	return false
 }
 
+// awsExample is the secret key in Amazon's documentation.
+const awsExample = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
 func published(v []byte) bool {
+	if len(v) <= len(awsExample) && bytes.HasPrefix(v, []byte(awsExample[:21])) { // often in pieces
+		return true
+	}
 	return slices.Contains(publishedValues, string(v)) || slices.ContainsFunc(emulatorKeys, func(key []byte) bool { return bytes.Equal(v, key) })
 }
 
