@@ -3,6 +3,7 @@ package dlp
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // keyword is a text that starts a pattern.
@@ -62,13 +63,19 @@ func (e *tableError) Error() string {
 	return fmt.Sprintf("the keywords of all rules need a table of %d entries; the limit is %d", e.size, 1<<16)
 }
 
-// columns gives each byte that is in a keyword a column.
+// columns gives each byte that is in a keyword a column. Parameters begin with ? or &: where keywords with these are compared exactly
+// afterwards, both have one, which leaves the table more room.
 func (a *automaton) columns(keywords []keyword) {
 	var used class
+	twins := true
 	for _, k := range keywords {
 		for i := range len(k.text) {
 			used[fold(k.text[i])] = true
 		}
+		twins = twins && !((k.pattern == nil || k.pattern.fold) && strings.ContainsAny(k.text, "?&"))
+	}
+	if twins {
+		used['&'], used['?'] = used['&'] || used['?'], false
 	}
 	a.width = 1
 	for c, in := range used {
@@ -79,6 +86,9 @@ func (a *automaton) columns(keywords []keyword) {
 	}
 	for c := range a.column {
 		a.column[c] = a.column[fold(byte(c))]
+	}
+	if twins {
+		a.column['?'] = a.column['&']
 	}
 }
 
