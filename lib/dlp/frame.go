@@ -63,7 +63,7 @@ func (p *pattern) excluded(win []byte, at int) bool {
 		name[i] = upper(c)
 	}
 	for _, word := range p.amid {
-		if bytes.Contains(name, []byte(word)) {
+		if bytes.Contains(name, word) {
 			return true
 		}
 	}

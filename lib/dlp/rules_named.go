@@ -10,11 +10,13 @@ import (
 // named are the rules for values that only a general name gives away: API_KEY, FOO_TOKEN, client_secret, password. They take nothing
 // but what looks made by chance, and leave what begins like a credential of the other rules to those.
 func named(others []Rule) []Rule {
-	var known []string
+	var known prefixes
 	for _, rule := range others {
 		for _, p := range rule.patterns {
 			if !p.fold && p.behind == nil && rule.Name != "discord-token" { // which has begins of two letters
-				known = append(known, p.keywords...)
+				for _, k := range p.keywords {
+					known[k[0]] = append(known[k[0]], k)
+				}
 			}
 		}
 	}
@@ -24,7 +26,7 @@ func named(others []Rule) []Rule {
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key and the like, in any case, or after a name that ends in _token or _secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
 		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "api.secret", "auth.token", "jwt.secret"} {
-		p := namedPattern(name, true, value, known, namedKey)
+		p := namedPattern(name, true, value, &known, namedKey)
 		p.amid, p.spelled = forAll, true
 		if name == "api_key" || name == "access_token" {
 			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
@@ -32,7 +34,7 @@ func named(others []Rule) []Rule {
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	p := namedPattern("_KEY", false, value, known, notID)
+	p := namedPattern("_KEY", false, value, &known, notID)
 	p.amid = forAll
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
@@ -40,7 +42,7 @@ func named(others []Rule) []Rule {
 	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
-		p := namedPattern(name, !letter[name[0]], value, known, namedToken)
+		p := namedPattern(name, !letter[name[0]], value, &known, namedToken)
 		p.amid = forAll
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
@@ -61,27 +63,40 @@ func named(others []Rule) []Rule {
 		Check: "12 characters or more that look random, with digits, both cases or signs; no placeholder, no code"}
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
 	for _, name := range []string{"password", "passwd"} {
-		p := namedPattern(name, true, chars, known, namedPassword)
+		p := namedPattern(name, true, chars, &known, namedPassword)
 		p.amid = forAll
 		passwords.patterns = append(passwords.patterns, p)
 	}
 	for _, name := range []string{"_PASS", "_PWD"} {
-		passwords.patterns = append(passwords.patterns, namedPattern(name, false, chars, known, namedPassword))
+		passwords.patterns = append(passwords.patterns, namedPattern(name, false, chars, &known, namedPassword))
 	}
 	return []Rule{keys, passwords}
 }
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
-var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK", "HASHED"}
+var forAll = [][]byte{[]byte("PUBLIC"), []byte("PUBLISHABLE"), []byte("EXAMPLE"), []byte("DUMMY"), []byte("FAKE"), []byte("MOCK"), []byte("HASHED")}
 
-func namedPattern(name string, fold bool, value *class, known []string, ok func(v []byte) (length int, ok bool)) pattern {
+// prefixes are what credentials begin with, by the first byte.
+type prefixes [256][]string
+
+// begin reports whether v, which has a byte at least, begins with one of them.
+func (p *prefixes) begin(v []byte) bool {
+	for _, prefix := range p[v[0]] {
+		if len(v) >= len(prefix) && string(v[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+func namedPattern(name string, fold bool, value *class, known *prefixes, ok func(v []byte) (length int, ok bool)) pattern {
 	steps := run(value, 12, 200)
 	between := gapBefore(steps)
 	password := name == "password" || name == "passwd"
 	return pattern{
 		keywords: []string{name},
 		fold:     fold,
-		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
+		steps:    seq([]step{gapStep(between)}, steps),
 		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
 		aside:    aside,
 		check: func(m []byte) (int, int, bool) {
@@ -93,12 +108,7 @@ func namedPattern(name string, fold bool, value *class, known []string, ok func(
 				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
-			for _, prefix := range known {
-				if bytes.HasPrefix(m[from:], []byte(prefix)) {
-					return 0, 0, false
-				}
-			}
-			if m[from] == '=' || m[from] == ':' { // behind what looks like a length
+			if known.begin(m[from:]) || m[from] == '=' || m[from] == ':' { // behind what looks like a length
 				return 0, 0, false
 			}
 			length, ok := ok(m[from:])
