@@ -12,6 +12,8 @@ type keyword struct {
 	rule    int // index in Rules.names
 	pattern *pattern
 	next    []*class // what must be next, byte after byte, but for an escape of it; behind those anything may
+
+	overLines bool // the end of a line may be next instead
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.

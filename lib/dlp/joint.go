@@ -8,6 +8,7 @@ type joint struct {
 	more   bool // the text ends before this can be told
 	dotted bool // a dot is none
 	cut    bool // nothing more of the text will be known
+	whole  bool // nothing more of the text counts
 	line   bool // it is a line's end alone
 }
 
@@ -132,17 +133,20 @@ func (g *joint) byteAt(i int) byte {
 	if i < len(g.text) {
 		return g.text[i]
 	}
-	g.more = true
+	g.more = g.more || !g.whole
 	return 0
 }
 
 // ends returns the length if the joint is whole and a letter or digit, or what stands amid tokens, follows.
 func (g *joint) ends(ok bool) int {
-	if c := g.peek(); !ok || g.more || !tokenChar[c] && !(g.line && (c == '=' || c == '+' || c == '/')) {
+	if c := g.peek(); !ok || g.more || !tokenChar[c] && !(g.line && lineBegins[c]) {
 		return 0
 	}
 	return g.at
 }
+
+// lineBegins is what the next piece may begin with as well, behind a line's end.
+var lineBegins = set("=+/@:$%|!")
 
 // take reads one of the characters.
 func (g *joint) take(any string) bool {

@@ -25,7 +25,10 @@ type pattern struct {
 
 	joins    joining
 	joinFrom int  // the first step that may be in pieces
+	unknown  int  // how many steps match what the automaton does not know of the keyword; set by keyword
 	dotted   bool // a dot is no joint, as the form has dots of its own
+	lined    bool // the steps before joinFrom may be over lines
+	hosted   bool // an @ and a host end it, which a port may follow
 
 	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
 	// complete. Nil accepts all of it.
@@ -137,6 +140,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 		}
 		text = text[:cut]
 		q.joinFrom += len(q.steps)
+		q.unknown = len(q.steps)
 	}
 	q.steps = append(q.steps, p.steps...)
 	for i := range q.steps {
@@ -156,6 +160,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	} else if first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
 		k.next = []*class{first.class}
 	}
+	k.overLines = q.joinFrom > 0 && q.mayBreak(0, '\n')
 	return k
 }
 

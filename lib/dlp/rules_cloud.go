@@ -88,6 +88,7 @@ func slack() []Rule {
 				steps: seq(run(slash, 1, 2), run(lower, 8, 9), run(slash, 1, 2), run(upperNum, 8, 14), run(slash, 1, 2),
 					run(alnum, 8, 20), run(slash, 1, 2), run(set("A-Za-z0-9/"), 16, 64)),
 				check: slackWebhook,
+				joins: joinLines, joinFrom: 3, lined: true,
 			}},
 		},
 	}
@@ -144,6 +145,7 @@ func google() []Rule {
 				before:   alnum,
 				steps:    run(set("A-Za-z0-9._-"), 60, 2043),
 				check:    all(func(m []byte) bool { return varied(m[5:], 20) && !placeholder(m) }),
+				joins:    joinLines,
 			}},
 		},
 		{

@@ -27,7 +27,7 @@ func named(others []Rule) []Rule {
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
 		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "api.secret", "auth.token", "jwt.secret"} {
 		p := namedPattern(name, true, value, &known, namedKey)
-		p.amid, p.spelled = forAll, true
+		p.amid, p.spelled, p.joins = forAll, true, joinWrapped
 		if name == "api_key" || name == "access_token" {
 			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
 				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY"} // delivered to every visitor
@@ -35,7 +35,7 @@ func named(others []Rule) []Rule {
 		keys.patterns = append(keys.patterns, p)
 	}
 	p := namedPattern("_KEY", false, value, &known, notID)
-	p.amid = forAll
+	p.amid, p.joins = forAll, joinWrapped
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
 		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE", "AMPLITUDE_API", "ALGOLIA_SEARCH_API", "SEARCH_ONLY_API", "SEARCH_ONLY"}
@@ -43,7 +43,7 @@ func named(others []Rule) []Rule {
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret"} { // the last two of camel case
 		p := namedPattern(name, !letter[name[0]], value, &known, namedToken)
-		p.amid = forAll
+		p.amid, p.joins = forAll, joinWrapped
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
@@ -99,6 +99,7 @@ func namedPattern(name string, fold bool, value *class, known *prefixes, ok func
 		steps:    seq([]step{gapStep(between)}, steps),
 		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
 		aside:    aside,
+		joinFrom: 1,
 		check: func(m []byte) (int, int, bool) {
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])

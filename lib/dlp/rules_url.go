@@ -28,6 +28,7 @@ func passwordsInURLs() []Rule {
 				check:    urlCredentials,
 				joins:    joinLines,
 				joinFrom: 2,
+				hosted:   true,
 			}},
 		}
 	}
