@@ -85,8 +85,9 @@ type join struct {
 	middle   int // how long a piece between two line ends is
 	shift    int // how many bytes of joints are before the value
 	wrap     wrap
-	quoted   bool // a joint begins with a quotation mark
-	skipping bool // joints may have other strings in them
+	signs    uint32 // of the mark before each line
+	quoted   bool   // a joint begins with a quotation mark
+	skipping bool   // joints may have other strings in them
 }
 
 // jointStart are the bytes that a joint begins with, lineStart those that a line's end does.
@@ -320,7 +321,10 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 		return more
 	case end <= 0, g.more, p.linesOnly(j.step) && !g.line:
 		return no
+	case j.joints == 0 && g.signs != 0 && p.linesOnly(j.step) && !beginsLike(win, e.cand.start, g.signs), j.joints > 0 && g.signs != j.signs:
+		return no
 	}
+	j.signs = g.signs
 	if j.joints == 0 && p.joins == joinWrapped {
 		j.wrap = wrapAt(win, e.cand.start, j.at, win[j.at:j.at+end])
 	}

@@ -10,7 +10,14 @@ type joint struct {
 	cut    bool // nothing more of the text will be known
 	whole  bool // nothing more of the text counts
 	line   bool // it is a line's end alone
+
+	signs uint32 // of the mark before the next line; 0: it has none
 }
+
+// lineSigns are the signs that stand before each line of a quotation, a comment, a list or a table, maxMark how many they are at most.
+var lineSigns = set(">#*|;%/+-")
+
+const maxMark = 4
 
 // nameChar is what names of parameters and members are made of.
 var nameChar = set("A-Za-z0-9_.[]-")
@@ -36,7 +43,9 @@ func (g *joint) length() int {
 	}
 	line := g.space()
 	if !g.quote() {
-		g.line = line
+		if g.line = line; line {
+			g.mark()
+		}
 		return g.ends(line)
 	}
 	g.space()
@@ -212,6 +221,25 @@ func (g *joint) space() (line bool) {
 		default:
 			return line
 		}
+	}
+}
+
+// mark reads what stands before each line of a quotation, a comment, a list or a table: signs and white space, which > does not need.
+func (g *joint) mark() {
+	end, signs := g.at, uint32(0)
+	for n := 0; n < maxMark && lineSigns[g.peek()]; n++ {
+		c := g.text[g.at]
+		signs = signs<<8 | uint32(c)
+		begin := g.at
+		for g.at++; g.peek() == ' ' || g.peek() == '\t'; {
+			g.at++
+		}
+		if c == '>' || g.at > begin+1 {
+			end, g.signs = g.at, signs
+		}
+	}
+	if !g.more {
+		g.at = end
 	}
 }
 

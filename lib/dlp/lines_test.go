@@ -15,6 +15,9 @@ import (
 var wrappedAt = map[string]func(text string, at int) string{
 	"lines":          func(text string, at int) string { return wrapped(text, at, "\n") + "\n" },
 	"indented":       func(text string, at int) string { return "  " + wrapped(text, at, "\r\n  ") + "\r\n" },
+	"quotation":      func(text string, at int) string { return "> " + wrapped(text, at, "\n> ") + "\n" },
+	"quoted twice":   func(text string, at int) string { return ">>" + wrapped(text, at, "\r\n>>") + "\r\n" },
+	"comment":        func(text string, at int) string { return "  // " + wrapped(text, at, "\n  // ") + "\n" },
 	"hanging indent": func(text string, at int) string { return wrapped(text, at, "\n    ") + "\n" },
 	"string of JSON": func(text string, at int) string { return `{"id":"x","note":"` + wrapped(text, at, `\n`) + `","n":1}` },
 	"behind text": func(text string, at int) string {
@@ -240,6 +243,9 @@ func TestLinesThatAreNotOfOneValue(t *testing.T) {
 		"a field":                           "api_token = a1b2c3d4e5\nself.x1y2z3w4v5u6t7\n",
 		"prose":                             "client_secret: a1b2c3d4e5f6\nA1b2c3d4e5f6 is the next\n",
 		"a list of words":                   "client_secret: a1b2c3d4e5f6\nsomething_else_that_is_long\n",
+		"a comment":                         "ACME_API_KEY=a1b2c3d4e5f6\n# " + m.text(hexChars, 13) + "a\n",
+		"another comment":                   "# TWILIO_AUTH_TOKEN=" + hex76[:12] + "\n// " + hex76[12:32] + "\n",
+		"a list behind":                     "TWILIO_AUTH_TOKEN=" + hex76[:12] + "\n- " + hex76[12:32] + "\n",
 		"a table":                           "access_token\nA1b2c3d4e5\nB1c2d3e4f5g6h7i8\n",
 		"capitals and small letters":        "ACME_API_KEY=ABCD1234EFGH\n" + m.text(hexChars, 17) + "a\n",
 		"a port":                            "https" + "://localhost:8080\nadmin1x@corp.example.net\n",

@@ -169,7 +169,7 @@ func isAside(text []byte) bool {
 }
 
 // jointEnd are the bytes that a joint ends with, but for escapes.
-var jointEnd = set("=\"'`./ \t\r\n")
+var jointEnd = set("=\"'`./ \t\r\n>")
 
 // heldTails returns the first byte that may be part of a tail whose mark begins at win[at] or behind it.
 func (e *engine) heldTails(win []byte, at int) int {

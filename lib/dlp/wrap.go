@@ -19,20 +19,32 @@ const (
 
 // wrapAt looks at the line of win that ends at, with a keyword at start. The next begins behind joint.
 func wrapAt(win []byte, start, at int, joint []byte) wrap {
-	from, named := start, -1
-	for from > 0 && start-from < mostName && win[from-1] != '\n' && !endsEscape(win, from-1) {
-		if named < 0 && !nameChar[win[from-1]] {
-			named = from
-		}
-		from--
-	}
-	if named < 0 {
-		named = from
+	from := lineBegin(win, start)
+	named := start
+	for named > from && nameChar[win[named-1]] {
+		named--
 	}
 	if named > 0 && named < start && isBinary(win[named-1]) { // the length of a string
 		named++
 	}
-	return wrap{line: at - from, named: at - named, indent: len(joint) - len(bytes.TrimRight(joint, " \t"))}
+	return wrap{line: at - from, named: at - named, indent: len(joint) - len(bytes.TrimRight(joint, " \t>#*|;%/+-"))}
+}
+
+// lineBegin returns where the line of win[start] begins, as far as it is looked at.
+func lineBegin(win []byte, start int) int {
+	from := start
+	for from > 0 && start-from < mostName && win[from-1] != '\n' && !endsEscape(win, from-1) {
+		from--
+	}
+	return from
+}
+
+// beginsLike reports whether the line of win[start] begins with the mark of signs.
+func beginsLike(win []byte, start int, signs uint32) bool {
+	g := joint{text: win[lineBegin(win, start):start], whole: true}
+	g.space()
+	g.mark()
+	return g.signs == signs
 }
 
 // plain reports whether piece can be a line of a value: nothing makes a name, an address or code of it, and it is no longer than
@@ -69,9 +81,28 @@ func (p *pattern) goesOn(step int, rest []byte) (v verdict, seen int) {
 	if at == len(rest) {
 		return more, at
 	}
+	least := 0
+	if at > 0 && lineSigns[rest[at]] {
+		g := joint{text: rest[at:min(len(rest), at+maxJoint)]}
+		g.mark()
+		switch least = at + min(g.seen, len(g.text)); {
+		case g.more && len(g.text) == maxJoint:
+			return no, least
+		case g.more:
+			return more, least
+		}
+		at += g.at
+	}
+	v, seen = p.goesOnAt(step, rest, at)
+	return v, max(seen, least)
+}
+
+// goesOnAt is goesOn for what begins at rest[at], of which there is a byte.
+func (p *pattern) goesOnAt(step int, rest []byte, at int) (v verdict, seen int) {
 	switch {
 	case step < p.unknown:
-		return verdictOf(p.steps[step].class[rest[at]]), at + 1
+		s, last := &p.steps[step], &p.steps[max(0, step-1)] // which may have more of it, as a break between two words has
+		return verdictOf(s.class[rest[at]] || last.min < last.max && last.class[rest[at]]), at + 1
 	case p.joins != joinWrapped:
 		return yes, at + 1
 	}
