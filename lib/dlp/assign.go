@@ -47,7 +47,7 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 				keywords: []string{name},
 				fold:     true,
 				spelled:  true,
-				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
+				steps:    seq([]step{gapStep(between)}, steps),
 				after:    after,
 				joins:    joinLines,
 				joinFrom: 1,
@@ -90,12 +90,29 @@ func gapBefore(steps []step) func(rest []byte) (n int, short bool) {
 		if len(rest) == 0 {
 			return 0, true
 		}
-		if c := rest[0]; isBinary(c) && !(c == '\x1b' && len(rest) > 1 && rest[1] == '[') || c == 'x' || c >= 0x80 { // 'x' begins a string of CBOR
+		if c := rest[0]; beginsBinary(c) && !(c == '\x1b' && len(rest) > 1 && rest[1] == '[') {
 			return binaryGap(rest, shortest, longest, first)
 		}
 		return textGap(rest)
 	}
 }
+
+// gapStep is the step of such a gap.
+func gapStep(gap func(rest []byte) (n int, short bool)) step {
+	return step{class: assigned, min: 1, max: gapMax, gap: gap, begins: beginsGap}
+}
+
+// beginsBinary reports whether c can begin what binaryGap takes; 'x' begins a string of CBOR.
+func beginsBinary(c byte) bool { return isBinary(c) || c == 'x' || c >= 0x80 }
+
+// beginsGap is what either can begin with.
+var beginsGap = func() *class {
+	c := *assigned
+	for b := range c {
+		c[b] = c[b] || beginsBinary(byte(b))
+	}
+	return &c
+}()
 
 // binaryGap takes what stands between two strings in protobuf, MessagePack or CBOR. It ends in the length of the value.
 func binaryGap(rest []byte, shortest, longest int, first *class) (n int, short bool) {

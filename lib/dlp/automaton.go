@@ -3,6 +3,7 @@ package dlp
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // keyword is a text that starts a pattern.
@@ -11,6 +12,8 @@ type keyword struct {
 	rule    int // index in Rules.names
 	pattern *pattern
 	next    []*class // what must be next, byte after byte, but for an escape of it; behind those anything may
+
+	overLines bool // the end of a line may be next instead
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.
@@ -62,13 +65,19 @@ func (e *tableError) Error() string {
 	return fmt.Sprintf("the keywords of all rules need a table of %d entries; the limit is %d", e.size, 1<<16)
 }
 
-// columns gives each byte that is in a keyword a column.
+// columns gives each byte that is in a keyword a column. Parameters begin with ? or &: where keywords with these are compared exactly
+// afterwards, both have one, which leaves the table more room.
 func (a *automaton) columns(keywords []keyword) {
 	var used class
+	twins := true
 	for _, k := range keywords {
 		for i := range len(k.text) {
 			used[fold(k.text[i])] = true
 		}
+		twins = twins && !((k.pattern == nil || k.pattern.fold) && strings.ContainsAny(k.text, "?&"))
+	}
+	if twins {
+		used['&'], used['?'] = used['&'] || used['?'], false
 	}
 	a.width = 1
 	for c, in := range used {
@@ -79,6 +88,9 @@ func (a *automaton) columns(keywords []keyword) {
 	}
 	for c := range a.column {
 		a.column[c] = a.column[fold(byte(c))]
+	}
+	if twins {
+		a.column['?'] = a.column['&']
 	}
 }
 
@@ -157,7 +169,7 @@ func (a *automaton) flatten(nodes []node, order []int32) {
 func (a *automaton) goesOnOtherwise(state uint32, rest []byte) bool {
 	hits := a.hits[state/a.width]
 	for i := range hits {
-		if !hits[i].otherwise(rest) {
+		if hits[i].otherwise(rest) != yes {
 			return false
 		}
 	}

@@ -31,8 +31,9 @@
 // Where only a name gives a value away, punctuation, a line's end, a word such as "value", an option of a command, a terminal's colors or the
 // bytes of protobuf, MessagePack or CBOR may stand between the two. The rules "named-key" and "named-password" know no issuer: they take values that look made by chance (characters
 // of different kinds next to each other, a digest, a UUID) after general names, and leave what begins like another rule's credential to that
-// rule. A credential is a word of its own; a letter or digit before it that is its length, as in those notations, is none of it, nor is the end of
-// what sets a color, nor, where base64 is decoded, what stands on the next line.
+// rule; where another rule knows the same value by a mark amid it, that rule is named. A credential is a word of its own; a letter or digit
+// before it that is its length, as in those notations, is none of it, nor is the end of what sets a color, nor, where base64 is decoded, what
+// stands on the next line.
 //
 // # Known values, dummies, seed phrases
 //
@@ -41,10 +42,12 @@
 //
 // # Pieces
 //
-// A candidate with a long exact form or a checksum that breaks off at a joint, such as `","`, `&b=`, `" + "`, a slash, a dot or a line's end,
-// is tried without its joints: up to three pieces, in order, or as many lines as are as long as each other. A joint of JSON may have words and
-// sentences in it that are no piece. The finding covers the joints, and its Encoding ends in "split". The keyword itself, and a JWT's header,
-// are not in pieces; a secret that only a name before it gives away is in lines alone. Where hundreds of candidates break off close to each
+// A candidate with a long exact form or a checksum that breaks off at a joint, such as `","`, `&b=`, `" + "`, a slash, a dot or a line's end, which
+// may have the marks of a quotation, a comment or a list behind it, is tried without its joints: up to three pieces, in order, or as many lines as are as long as each other. A joint of JSON may have words and
+// sentences in it that are no piece. The finding covers the joints, and its Encoding ends in "split". The first five bytes of a keyword
+// are not in pieces, and the rest of it and a JWT's header in lines alone, as is a secret that only a name before it gives away; behind a
+// general name it is in lines that are as long as those of something that was wrapped. Of a value that has its mark amid it, pieces before
+// the mark's are looked for as well: the finding begins with the mark's own piece, and [Finding].Cut says so. Where hundreds of candidates break off close to each
 // other, only as many are tried as cost a few times what the scan does.
 //
 // In forms and queries a space is written as +: [Rules.Form] reads them both ways.

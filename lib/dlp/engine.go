@@ -173,11 +173,13 @@ func (e *engine) judge(win []byte, eof bool) bool {
 	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
 	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
-		switch {
-		case k.otherwise(win[e.pos:]): // most often
+		switch other := k.otherwise(win[e.pos:]); {
+		case other == yes: // most often
 			continue
 		case !k.pattern.fold && string(win[e.pos-len(k.text):e.pos]) != k.text:
 			continue
+		case other == more && !eof: // what is looked at before it counts as work
+			return false
 		}
 		if !e.cand.join.on {
 			switch e.whole(k, win, eof) {
@@ -196,6 +198,9 @@ func (e *engine) judge(win []byte, eof bool) bool {
 			if e.cand.tail > 0 {
 				value = slices.Concat(win[e.cand.start-e.cand.tail:e.cand.start], e.assembled)
 			}
+			if from > 0 {
+				from += e.cand.join.shift
+			}
 			if e.conclude(k, value, from, e.cand.join.at-e.cand.start, "split") {
 				return true
 			}
@@ -207,17 +212,19 @@ func (e *engine) judge(win []byte, eof bool) bool {
 	return true
 }
 
-// otherwise reports whether what follows k, as far as it is there, is not what must, and nothing of it can be hidden.
-func (k *keyword) otherwise(rest []byte) bool {
+// otherwise reports whether what follows k is not what must, and nothing of it can be hidden.
+func (k *keyword) otherwise(rest []byte) verdict {
 	for i, c := range k.next {
-		if i >= len(rest) || mayEscape[rest[i]] {
-			return false
-		}
-		if !c[rest[i]] {
-			return true
+		switch {
+		case i == len(rest):
+			return more
+		case mayEscape[rest[i]], k.overLines && (rest[i] == '\n' || rest[i] == '\r'):
+			return no
+		case !c[rest[i]]:
+			return yes
 		}
 	}
-	return false
+	return no
 }
 
 // whole decides the hit k as it stands in the window.
@@ -245,25 +252,33 @@ func (e *engine) whole(k *keyword, win []byte, eof bool) verdict {
 			return e.breaks(win, e.cand.from, eof, nil)
 		}
 	}
-	if k.pattern.aside != nil {
-		end := e.cand.start + to
-		next := win[end:min(end+asideMax, len(win))]
-		for len(next) > 0 && e.tooLong(end+len(next)-1) {
-			next = next[:len(next)-1]
-		}
-		switch {
-		case len(next) < asideMax && end+len(next) == len(win) && !eof:
-			return more
-		case k.pattern.aside(match[:from], match[from:to], next):
-			e.cand.begun = false
-			return no
-		}
+	switch e.setAside(k.pattern, match[:from], match[from:to], win, e.cand.start+to, eof) {
+	case more:
+		return more
+	case yes:
+		e.cand.begun = false
+		return no
 	}
 	if !e.conclude(k, win[e.cand.start+from-e.cand.tail:e.cand.start+to], from, to, "") {
 		e.cand.begun = false
 		return no
 	}
 	return yes
+}
+
+// setAside reports whether p's value, which ends at win[end] and has before before it, is none after all.
+func (e *engine) setAside(p *pattern, before, value, win []byte, end int, eof bool) verdict {
+	if p.aside == nil {
+		return no
+	}
+	next := win[end:min(end+asideMax, len(win))]
+	for len(next) > 0 && e.tooLong(end+len(next)-1) {
+		next = next[:len(next)-1]
+	}
+	if len(next) < asideMax && end+len(next) == len(win) && !eof {
+		return more
+	}
+	return verdictOf(p.aside(before, value, next))
 }
 
 // conclude reports value, which takes [from, to) behind the candidate's start, and its tail before, unless it is exempt.

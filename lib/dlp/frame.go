@@ -27,6 +27,11 @@ func isFramed(win []byte, from, to int) bool {
 	return c == n || c == 2*n || n >= 0x80 && from > 1 && (before<<8|c == n || before&0x80 != 0 && c<<7|before&0x7F == n)
 }
 
+// amidBinary reports whether what stands before win[at] can be a length only: no text has it there.
+func amidBinary(win []byte, at int) bool {
+	return at > 1 && (isBinary(win[at-1]) || isBinary(win[at-2]))
+}
+
 // beginsField reports whether the byte before win[from:to] is the length of a string that goes on behind it: a byte that no text has
 // there stands before.
 func beginsField(win []byte, from, to int) bool {
@@ -63,7 +68,7 @@ func (p *pattern) excluded(win []byte, at int) bool {
 		name[i] = upper(c)
 	}
 	for _, word := range p.amid {
-		if bytes.Contains(name, []byte(word)) {
+		if bytes.Contains(name, word) {
 			return true
 		}
 	}

@@ -70,6 +70,7 @@ func FuzzDecodedSplit(f *testing.F) {
 	for seed := range uint64(6) {
 		text := disguisedMixture(seed, 600)
 		f.Add(text[:min(len(text), 1500)], seed)
+		f.Add(linesMixture(seed, 800), seed)
 	}
 	r, err := Compile(Builtin(), Options{})
 	require.NoError(f, err)

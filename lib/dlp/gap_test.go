@@ -68,3 +68,27 @@ func TestNamesWithoutASecretBehind(t *testing.T) {
 		require.Empty(t, r.Scan([]byte(text)), text)
 	}
 }
+
+// Behind a name most keywords are left at once, and none that a gap could follow.
+func TestKeywordsAreLeftWhereNoGapBegins(t *testing.T) {
+	m := newMaker(44)
+	gaps := 0
+	for _, hits := range builtin(t).auto.hits {
+		for _, k := range hits {
+			first := &k.pattern.steps[0]
+			if first.gap == nil {
+				continue
+			}
+			gaps++
+			require.Len(t, k.next, 1, k.text)
+			for c := range 256 {
+				if !k.next[0][c] && !mayEscape[c] {
+					n, short := first.gap([]byte(string([]byte{byte(c)}) + ": \"" + m.text(alnumChars, 40)))
+					require.False(t, short)
+					require.Zero(t, n, "%s%c", k.text, c)
+				}
+			}
+		}
+	}
+	require.Greater(t, gaps, 10)
+}

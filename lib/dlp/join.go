@@ -20,6 +20,8 @@ const (
 	joinChecked
 	// joinLines is for what only a name before it gives away: over lines alone, no piece a word.
 	joinLines
+	// joinWrapped is for what only a general name gives away: over lines alone, as something that wraps them makes them.
+	joinWrapped
 )
 
 const (
@@ -44,7 +46,9 @@ const (
 	// maxName is how long the name of a parameter or member is.
 	maxName = 48
 	// minLine is how long the first piece of a value over lines is, that of joinLines.
-	minLine = 2
+	minLine = 1
+	// shortWord is how long a word is that the first piece can be: random letters of one case.
+	shortWord = 6
 	// minPiece is how many characters behind the keyword the first piece has, unless the pattern is joinChecked.
 	minPiece = 2
 )
@@ -74,33 +78,50 @@ type join struct {
 	step, n  int // the step, and how many bytes it has
 	previous int // how many the step before has
 	joints   int
-	lines    int  // of the joints, those that are a line's end alone
-	value    int  // where what may be in pieces begins in the assembled text
-	from     int  // where the value begins in the assembled text, before its first joint
-	piece    int  // where the running piece begins in the assembled text
-	middle   int  // how long a piece between two line ends is
-	quoted   bool // a joint begins with a quotation mark
-	skipping bool // joints may have other strings in them
+	lines    int // of the joints, those that are a line's end alone
+	value    int // where what may be in pieces begins in the assembled text
+	from     int // where the value begins in the assembled text, before its first joint
+	piece    int // where the running piece begins in the assembled text
+	middle   int // how long a piece between two line ends is
+	shift    int // how many bytes of joints are before the value
+	wrap     wrap
+	signs    uint32 // of the mark before each line
+	quoted   bool   // a joint begins with a quotation mark
+	skipping bool   // joints may have other strings in them
 }
 
-// jointStart are the bytes that a joint begins with.
-var jointStart = set("&;./=\"'`\\ \t\r\n")
+// jointStart are the bytes that a joint begins with, lineStart those that a line's end does.
+var (
+	jointStart = set("&;./=\"'`\\ \t\r\n")
+	lineStart  = set("=\\ \t\r\n")
+)
+
+// linesOnly reports whether the pattern's step may be in pieces over lines alone: one of a secret that only a name gives away, of
+// what the automaton does not know of a keyword, or of what comes before the pattern's other pieces.
+func (p *pattern) linesOnly(step int) bool { return p.joins >= joinLines || step < p.joinFrom }
+
+// mayBreak reports whether the pattern's step may break off at a joint that begins with c.
+func (p *pattern) mayBreak(step int, c byte) bool {
+	switch {
+	case step < p.joinFrom:
+		return (step < p.unknown || p.lined) && p.joins != joinWrapped && (c == '\n' || c == '\r' || c == '\\')
+	case p.linesOnly(step):
+		return lineStart[c]
+	}
+	return jointStart[c] && !(p.dotted && c == '.')
+}
 
 // joined tries the candidate of k, which has no match as it stands, in pieces. The whole of it is then e.assembled.
 func (e *engine) joined(k *keyword, win []byte, eof bool) verdict {
 	p, c := k.pattern, &e.cand
 	j := &c.join
-	if p.joins == joinNever || !c.begun || c.framed || c.step < p.joinFrom {
+	if p.joins == joinNever || !c.begun || c.framed && !amidBinary(win, c.start) {
 		return no
 	}
 	if !j.on {
-		at := c.from
-		if c.step < len(p.steps) {
-			s := &p.steps[c.step]
-			at = e.runEnd(s.class, c.from, min(c.from+s.max, len(win)), win)
-		}
-		if at < len(win) && (!jointStart[win[at]] || p.dotted && win[at] == '.') {
-			return no
+		at, v := e.breaksOff(k, win, eof)
+		if v != yes {
+			return v
 		}
 		if e.brokeAt != at {
 			e.brokeAt, e.tries = at, 0
@@ -108,7 +129,7 @@ func (e *engine) joined(k *keyword, win []byte, eof bool) verdict {
 		if e.tries++; e.tries > maxTries || !e.affords(c.start) {
 			return no
 		}
-		*j = join{on: true, at: e.pos, skipping: true}
+		*j = join{on: true, at: e.pos, skipping: p.joins < joinLines}
 		e.assembled = append(e.assembled[:0], win[c.start:e.pos]...)
 	}
 	v := e.assemble(k, win, eof)
@@ -122,6 +143,34 @@ func (e *engine) joined(k *keyword, win []byte, eof bool) verdict {
 		e.spent += j.at - e.pos
 	}
 	return v
+}
+
+// breaksOff returns where the candidate of k breaks off, and whether a joint may be there. It changes nothing, so that what it says is
+// the same once more is known.
+func (e *engine) breaksOff(k *keyword, win []byte, eof bool) (at int, v verdict) {
+	p, c := k.pattern, &e.cand
+	if at = c.from; c.step < len(p.steps) && p.steps[c.step].gap == nil {
+		s := &p.steps[c.step]
+		at = e.runEnd(s.class, c.from, min(c.from+s.max, len(win)), win)
+	}
+	switch {
+	case at == len(win) && eof:
+		return at, no
+	case at == len(win):
+		return at, more
+	case !p.mayBreak(c.step, win[at]) || at-c.start < skimMost: // so much of it is known to stand there where a short keyword does
+		return at, no
+	case !p.linesOnly(c.step):
+		return at, yes
+	}
+	v, seen := p.goesOn(c.step, win[at:])
+	switch {
+	case e.tooFar(c.start, at+seen-1):
+		return at, no
+	case v == more && eof:
+		return at, yes // nothing more is no other line
+	}
+	return at, v
 }
 
 // affords reports whether another candidate, at start, is put together: those that were take a bounded part of the work, also
@@ -152,8 +201,21 @@ func (e *engine) assemble(k *keyword, win []byte, eof bool) verdict {
 			continue
 		}
 		s := &p.steps[j.step]
-		if j.step == p.joinFrom && j.joints == 0 && j.n == 0 {
+		if j.step == p.joinFrom && j.n == 0 && j.value == 0 {
 			j.value = len(e.assembled)
+			j.shift = j.at - c.start - j.value
+		}
+		if s.gap != nil {
+			n, short := s.gap(win[j.at:min(j.at+s.max, len(win))])
+			switch {
+			case short && len(win)-j.at < s.max && !eof:
+				return more
+			case n < s.min:
+				return no
+			}
+			e.assembled = append(e.assembled, win[j.at:j.at+n]...)
+			j.at, j.step, j.previous = j.at+n, j.step+1, s.max
+			continue
 		}
 		for j.n < s.max && j.at < len(win) && s.class[win[j.at]] {
 			e.assembled = append(e.assembled, win[j.at])
@@ -170,8 +232,6 @@ func (e *engine) assemble(k *keyword, win []byte, eof bool) verdict {
 				return no
 			}
 			j.step, j.previous, j.n = j.step+1, j.n, 0
-		case j.step < p.joinFrom:
-			return no
 		default:
 			if v := e.overJoint(p, win, eof); v != yes {
 				return v
@@ -190,13 +250,18 @@ func (e *engine) complete(k *keyword, win []byte, eof bool) verdict {
 		if j.at == len(win) && !eof {
 			return more
 		}
-		if j.at < len(win) && p.after[win[j.at]] {
+		if j.at < len(win) && p.after[win[j.at]] && !(e.cand.framed && isFramed(win, e.cand.start, j.at)) {
 			return no
 		}
 	}
 	body := e.assembled[len(k.text):]
-	if p.joins == joinLines && (isWord(e.assembled[j.piece:]) || j.at < len(win) && (win[j.at] == ':' || win[j.at] == '=')) {
-		return no
+	if p.joins >= joinLines {
+		switch v := e.endsLine(p, win, eof); {
+		case v != yes:
+			return v
+		case isWord(e.inLine(p)), p.joins == joinWrapped && !j.wrapped(e.assembled):
+			return no
+		}
 	}
 	if p.joins == joinRandom && !hasDigit(body) && !(mixed(body) && mixedCase(body)) {
 		return no
@@ -204,11 +269,20 @@ func (e *engine) complete(k *keyword, win []byte, eof bool) verdict {
 	to := len(e.assembled)
 	if p.check != nil {
 		var ok bool
-		if j.from, to, ok = p.check(e.assembled); !ok {
+		if j.from, to, ok = p.check(e.assembled); !ok || e.cand.record && isRecord(e.assembled[j.from:to]) {
 			return no
 		}
 	}
+	switch e.setAside(p, e.assembled[:j.from], e.assembled[j.from:to], win, j.at-(len(e.assembled)-to), eof) {
+	case more:
+		return more
+	case yes:
+		return no
+	}
 	j.at = max(j.at-(len(e.assembled)-to), e.cand.start+1)
+	if e.cand.framed && !isFramed(win, e.cand.start, j.at) {
+		return no
+	}
 	e.assembled = e.assembled[:to]
 	return yes
 }
@@ -218,7 +292,12 @@ func (e *engine) complete(k *keyword, win []byte, eof bool) verdict {
 func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 	j := &e.cand.join
 	switch {
-	case j.at == len(win) && eof, j.joints == 0 && p.joins != joinChecked && j.at-e.pos < minPiece:
+	case j.at == len(win):
+		if eof {
+			return no
+		}
+		return more
+	case !p.mayBreak(j.step, win[j.at]), j.joints == 0 && p.joins != joinChecked && j.step >= p.joinFrom && j.at-e.pos < minPiece:
 		return no
 	}
 	most := maxJoint
@@ -240,13 +319,21 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 		return no
 	case g.more && !g.cut:
 		return more
-	case end <= 0 || g.more || !j.may(p.joins, g.line, e.assembled[j.piece:]):
+	case end <= 0, g.more, p.linesOnly(j.step) && !g.line:
 		return no
-	default:
-		j.at += end
-		j.piece = len(e.assembled)
+	case j.joints == 0 && g.signs != 0 && p.linesOnly(j.step) && !beginsLike(win, e.cand.start, g.signs), j.joints > 0 && g.signs != j.signs:
+		return no
 	}
-	if j.n == 0 && j.step > 0 {
+	j.signs = g.signs
+	if j.joints == 0 && p.joins == joinWrapped {
+		j.wrap = wrapAt(win, e.cand.start, j.at, win[j.at:j.at+end])
+	}
+	if !e.mayJoin(p, g.line) {
+		return no
+	}
+	j.at += end
+	j.piece = len(e.assembled)
+	if j.n == 0 && j.step > 0 && p.steps[j.step-1].gap == nil {
 		if s := &p.steps[j.step-1]; j.previous < s.max && s.class[win[j.at]] {
 			j.step, j.n, j.previous = j.step-1, j.previous, 0
 		}
@@ -257,10 +344,17 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 	return yes
 }
 
-// may reports whether another joint may stand behind piece, and counts it.
-func (j *join) may(how joining, line bool, piece []byte) bool {
-	if how == joinLines && (!line || j.joints == 0 && (len(piece)-j.value < minLine || isPort(piece)) || isWord(piece)) {
-		return false
+// mayJoin reports whether another joint may stand behind the running piece, and counts it.
+func (e *engine) mayJoin(p *pattern, line bool) bool {
+	j := &e.cand.join
+	piece := e.assembled[j.piece:]
+	if p.joins >= joinLines && j.step >= p.joinFrom {
+		value := e.inLine(p)
+		switch begins := j.piece <= j.value; {
+		case begins && p.hosted && (len(value) < minLine || isPort(piece)), isWord(value) && !(begins && len(value) < shortWord),
+			p.joins == joinWrapped && !j.wrap.plain(value):
+			return false
+		}
 	}
 	if line {
 		if j.lines++; j.lines > 1 && j.middle == 0 {
@@ -273,6 +367,22 @@ func (j *join) may(how joining, line bool, piece []byte) bool {
 	return line && j.lines == j.joints && j.lines <= maxLines && len(piece) == j.middle
 }
 
+// inLine returns what of the value is in the running piece: without the name before it, or the host behind it.
+func (e *engine) inLine(p *pattern) []byte {
+	j := &e.cand.join
+	value := e.assembled[max(j.value, j.piece):]
+	if !p.hosted {
+		return value
+	}
+	if bytes.IndexByte(e.assembled[j.value:max(j.value, j.piece)], '@') >= 0 {
+		return nil
+	}
+	if at := bytes.IndexByte(value, '@'); at > 0 || at == 0 && j.piece > j.value { // the first is the password's
+		return value[:at]
+	}
+	return value
+}
+
 // isWord reports whether piece may be a word, as names are: letters of one case but for the first.
 func isWord(piece []byte) bool {
 	return len(piece) >= minWord && !hasDigit(piece) && !mixed(piece[1:])
@@ -281,5 +391,5 @@ func isWord(piece []byte) bool {
 // isPort reports whether piece ends in a port's number.
 func isPort(piece []byte) bool {
 	digits := len(piece) - len(bytes.TrimRight(piece, "0123456789"))
-	return digits > 0 && digits < 6 && digits < len(piece) && piece[len(piece)-1-digits] == ':'
+	return digits > 1 && digits < 6 && digits < len(piece) && piece[len(piece)-1-digits] == ':'
 }

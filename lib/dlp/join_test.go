@@ -47,14 +47,15 @@ var joints = map[string]string{
 // inTwo are secrets that are found in pieces, and the least that the first piece has behind the start.
 func (m maker) inTwo() []planted {
 	var out []planted
-	kinds := map[string]bool{}
+	kinds, marked := map[string]bool{}, map[string]bool{}
 	for _, rule := range Builtin() {
 		for _, p := range rule.patterns {
 			kinds[rule.Name] = kinds[rule.Name] || p.joins == joinRandom || p.joins == joinChecked
+			marked[rule.Name] = marked[rule.Name] || p.behind != nil // for TestPiecesBeforeAMark
 		}
 	}
 	for _, s := range m.secrets() {
-		if kinds[s.rule] && s.value == s.text && !strings.ContainsAny(s.text, "=/~$:\" \n") && (hasDigit([]byte(s.text[12:])) || mixedCase([]byte(s.text))) {
+		if kinds[s.rule] && !marked[s.rule] && s.value == s.text && !strings.ContainsAny(s.text, "=/~$:\" \n") && (hasDigit([]byte(s.text[12:])) || mixedCase([]byte(s.text))) {
 			out = append(out, s)
 		}
 	}
@@ -82,8 +83,8 @@ func TestSecretsInPiecesAreFound(t *testing.T) {
 			for _, rule := range all { // a mark is whole
 				for _, p := range rule.patterns {
 					for _, k := range p.keywords {
-						if i := strings.Index(s.text, k); rule.Name == s.rule && (i == 0 || i > 0 && p.behind != nil) {
-							least = max(least, i+len(k)+minPiece)
+						if rule.Name == s.rule && strings.HasPrefix(s.text, k) {
+							least = max(least, len(k)+minPiece)
 						}
 					}
 				}

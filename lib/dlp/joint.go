@@ -8,8 +8,16 @@ type joint struct {
 	more   bool // the text ends before this can be told
 	dotted bool // a dot is none
 	cut    bool // nothing more of the text will be known
+	whole  bool // nothing more of the text counts
 	line   bool // it is a line's end alone
+
+	signs uint32 // of the mark before the next line; 0: it has none
 }
+
+// lineSigns are the signs that stand before each line of a quotation, a comment, a list or a table, maxMark how many they are at most.
+var lineSigns = set(">#*|;%/+-")
+
+const maxMark = 4
 
 // nameChar is what names of parameters and members are made of.
 var nameChar = set("A-Za-z0-9_.[]-")
@@ -35,7 +43,9 @@ func (g *joint) length() int {
 	}
 	line := g.space()
 	if !g.quote() {
-		g.line = line
+		if g.line = line; line {
+			g.mark()
+		}
 		return g.ends(line)
 	}
 	g.space()
@@ -132,17 +142,20 @@ func (g *joint) byteAt(i int) byte {
 	if i < len(g.text) {
 		return g.text[i]
 	}
-	g.more = true
+	g.more = g.more || !g.whole
 	return 0
 }
 
 // ends returns the length if the joint is whole and a letter or digit, or what stands amid tokens, follows.
 func (g *joint) ends(ok bool) int {
-	if c := g.peek(); !ok || g.more || !tokenChar[c] && !(g.line && (c == '=' || c == '+' || c == '/')) {
+	if c := g.peek(); !ok || g.more || !tokenChar[c] && !(g.line && lineBegins[c]) {
 		return 0
 	}
 	return g.at
 }
+
+// lineBegins is what the next piece may begin with as well, behind a line's end.
+var lineBegins = set("=+/@:$%|!")
 
 // take reads one of the characters.
 func (g *joint) take(any string) bool {
@@ -208,6 +221,25 @@ func (g *joint) space() (line bool) {
 		default:
 			return line
 		}
+	}
+}
+
+// mark reads what stands before each line of a quotation, a comment, a list or a table: signs and white space, which > does not need.
+func (g *joint) mark() {
+	end, signs := g.at, uint32(0)
+	for n := 0; n < maxMark && lineSigns[g.peek()]; n++ {
+		c := g.text[g.at]
+		signs = signs<<8 | uint32(c)
+		begin := g.at
+		for g.at++; g.peek() == ' ' || g.peek() == '\t'; {
+			g.at++
+		}
+		if c == '>' || g.at > begin+1 {
+			end, g.signs = g.at, signs
+		}
+	}
+	if !g.more {
+		g.at = end
 	}
 }
 

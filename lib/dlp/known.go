@@ -211,7 +211,7 @@ func countsOn(chars []byte) bool {
 }
 
 // mixed reports whether b has both upper and lower case.
-func mixed(b []byte) bool { return hasAll(b, lower, set("A-Z")) }
+func mixed(b []byte) bool { return hasAll(b, lower, upperLetter) }
 
 // encoded adds value as e writes it where the value begins offset bits inside a character. Only the characters count that
 // have no bit of what stands around it.

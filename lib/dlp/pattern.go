@@ -16,7 +16,7 @@ type pattern struct {
 	within   *class   // a byte of it must precede the keyword; nil: anything may
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
-	amid     []string // words that may not stand in the name that the keyword ends
+	amid     [][]byte // words that may not stand in the name that the keyword ends
 	records  []string // words before the keyword that make of a value behind it that isRecord the name of one
 	ofName   bool     // the keyword is the end of a name, not the whole of it
 	steps    []step
@@ -26,7 +26,10 @@ type pattern struct {
 
 	joins    joining
 	joinFrom int  // the first step that may be in pieces
+	unknown  int  // how many steps match what the automaton does not know of the keyword; set by keyword
 	dotted   bool // a dot is no joint, as the form has dots of its own
+	lined    bool // the steps before joinFrom may be over lines
+	hosted   bool // an @ and a host end it, which a port may follow
 
 	// check judges the whole match, keyword included, and returns the value's range in it. It sees each candidate once,
 	// complete. Nil accepts all of it.
@@ -46,8 +49,9 @@ type step struct {
 	min, max int
 
 	// gap, if there is one, tells how many bytes of rest the step takes, instead of class. rest is at most max long; short says that
-	// it ends before this can be told.
-	gap func(rest []byte) (n int, short bool)
+	// it ends before this can be told. begins is what it can begin with; nil: anything.
+	gap    func(rest []byte) (n int, short bool)
+	begins *class
 
 	// check judges the match so far, keyword included, at the end of this step, so that a candidate that cannot become
 	// a match is dropped before the rest of it has arrived. Nil accepts.
@@ -137,6 +141,7 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 		}
 		text = text[:cut]
 		q.joinFrom += len(q.steps)
+		q.unknown = len(q.steps)
 	}
 	q.steps = append(q.steps, p.steps...)
 	for i := range q.steps {
@@ -151,9 +156,12 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	k := keyword{text: text, rule: rule, pattern: &q}
 	if whole > cut {
 		k.next = ahead(q.steps[:len(q.steps)-len(p.steps)], classes)
-	} else if first := &q.steps[0]; first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
+	} else if first := &q.steps[0]; first.gap != nil && first.begins != nil {
+		k.next = []*class{first.begins}
+	} else if first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
 		k.next = []*class{first.class}
 	}
+	k.overLines = q.joinFrom > 0 && q.mayBreak(0, '\n')
 	return k
 }
 

@@ -58,6 +58,16 @@ func letterBefore(b []byte) bool {
 	return i >= 0 && letter[b[i]]
 }
 
+// capitalizedWords reports whether b can be words in camel case: it has no digit, and no two capitals side by side.
+func capitalizedWords(b []byte) bool {
+	for i, c := range b {
+		if digit[c] || i > 0 && upperLetter[c] && upperLetter[b[i-1]] {
+			return false
+		}
+	}
+	return true
+}
+
 // randomOrHex reports whether b is random text, or lower-case letters and digits that alternate as in a digest or a UUID.
 func randomOrHex(b []byte) bool {
 	if randomText(b) {

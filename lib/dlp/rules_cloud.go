@@ -88,6 +88,7 @@ func slack() []Rule {
 				steps: seq(run(slash, 1, 2), run(lower, 8, 9), run(slash, 1, 2), run(upperNum, 8, 14), run(slash, 1, 2),
 					run(alnum, 8, 20), run(slash, 1, 2), run(set("A-Za-z0-9/"), 16, 64)),
 				check: slackWebhook,
+				joins: joinLines, joinFrom: 3, lined: true,
 			}},
 		},
 	}
@@ -105,10 +106,17 @@ func slackToken(match []byte) (from, to int, ok bool) {
 	return 0, len(match), len(match) >= 30 && len(last) >= 10 && (hasDigit(last) || mixedCase(last)) && varied(last, 6) && !placeholder(last)
 }
 
-// slackWebhook takes the last part of the path, which is the secret, as the measure.
+// slackWebhook takes the longest part of the path, which is the secret, as the measure. What follows it belongs to another path.
 func slackWebhook(match []byte) (from, to int, ok bool) {
 	match = bytes.TrimRight(match, "/")
-	return 0, len(match), varied(match[bytes.LastIndexByte(match, '/')+1:], 8)
+	_, path, _ := bytes.Cut(match, []byte("hooks.slack.com"))
+	var longest []byte
+	for part := range bytes.SplitSeq(path, []byte("/")) {
+		if len(part) >= len(longest) {
+			longest = part
+		}
+	}
+	return 0, len(match), varied(longest, 8)
 }
 
 func google() []Rule {
@@ -137,6 +145,7 @@ func google() []Rule {
 				before:   alnum,
 				steps:    run(set("A-Za-z0-9._-"), 60, 2043),
 				check:    all(func(m []byte) bool { return varied(m[5:], 20) && !placeholder(m) }),
+				joins:    joinLines,
 			}},
 		},
 		{

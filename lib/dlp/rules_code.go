@@ -43,6 +43,7 @@ func github() []Rule {
 				joins:    joinChecked,
 				dotted:   true,
 				joinFrom: 4, // the payload
+				lined:    true,
 			}},
 		},
 		{

@@ -22,7 +22,7 @@ var infraTokens = []row{
 	{"gcp-service-account-key-id", "key of a Google service account's JSON", `private_key_id": "|private_key_id":"|private_key_id\": \"|private_key_id\":\"`, "<h>{40}", "https://cloud.google.com/iam/docs/keys-create-delete", "", nil},
 	{"aws-session-token", "AWS session token", "IQoJb3JpZ2lu|FwoGZXIvYXdz", "[A-Za-z0-9+/=]{200,2000}", awsIDs, "", nil},
 	{"aws-mws-key", "Amazon MWS auth token", "amzn.mws.", "<h>{8}-<h>{4}-<h>{4}-<h>{4}-<h>{12}", gitleaksRules, "", nil},
-	{"azure-annotated-key", "Azure key with Microsoft's signature, from it on", "<s>{52}JQQJ99", "<s>{26}", annotatedKeys, "", nil},
+	{"azure-annotated-key", "Azure key with Microsoft's signature, from it on", "<s>{52}JQQJ", "99<s>{26}", annotatedKeys, "", nil},
 	{"azure-devops-token", "Azure DevOps personal access token", "<a>{76}AZDO", "<a>{4}", annotatedKeys, "", nil},
 	{"azure-signed-key", "Azure storage, Cosmos DB, Batch or API Management key", "<s>{76}+ASt|<s>{76}ACDb|<s>{76}+ABa|<s>{76}APIM", "<s>{6}==", annotatedKeys, "", nil},
 	{"azure-signed-short-key", "Azure Service Bus, Event Hubs, Relay, IoT or Redis key", "<s>{33}+ASb|<s>{33}+AEh|<s>{33}+ARm|<s>{33}AIoT|<s>{33}AzCa", "<s>{6}=", annotatedKeys, "", nil},

@@ -65,6 +65,7 @@ func keysAndBearers() []Rule {
 				joins:    joinChecked,
 				dotted:   true,
 				joinFrom: 2, // the payload; most headers are base64 of other JSON
+				lined:    true,
 			}},
 		},
 	}

@@ -20,6 +20,11 @@ var agentTokens = []row{
 	{"kaggle-token", "Kaggle API token", "KGAT_", "<h>{32}", "https://www.kaggle.com/docs/api", "", nil},
 	{"cursor-api-key", "Cursor or Runway API key", "key_", "<h>{64}|<h>{128}", "https://cursor.com/docs/account/teams/admin-api", "", nil},
 	{"amp-token", "Amp access token", "sgamp_user_", "[A-Za-z0-9_]{40,100}", "https://ampcode.com/manual", "", nil},
+	{"modal-token", "Modal token id or secret", "ak-|as-", "<a>{22}", "https://modal.com/docs/reference/modal.config", "random text of both cases; no words in camel case", func(m []byte) bool {
+		return randomText(m[3:]) && hasAll(m[3:], lower, upperLetter) && !capitalizedWords(m[3:]) && !camelCase(m[3:])
+	}},
+	{"nomic-api-key", "Nomic API key", "nk-", "<u>{43}", "https://docs.nomic.ai", "upper and lower case mixed", mixedCase},
+	{"infisical-service-token", "Infisical service token", "st.", uuidForm + ".<h>{32}.<h>{32}|<h>{24}.<h>{32}.<h>{32}", "https://infisical.com/docs/documentation/platform/token", "", nil},
 	{"context7-api-key", "Context7 API key", "ctx7sk-", uuidForm, "https://context7.com/docs", "", nil},
 }
 
@@ -69,7 +74,7 @@ var moreTokens = []row{
 	{"yandex-oauth-token", "Yandex OAuth token", "y0_|y1_|y2_|y3_", "<u>{55,60}", "https://yandex.com/dev/id/doc/en/", "random text", randomText},
 	{"exoscale-key", "Exoscale API key", "EXO", "<h>{24,32}", "https://community.exoscale.com/product/iam/", "", nil},
 	{"extended-private-key", "extended private key of a wallet (BIP 32)", "xprv", "<a>{107}", "https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki", "", nil},
-	{"docker-swarm-token", "Docker Swarm join token or unlock key", "SWMTKN-1-|SWMKEY-1-", "[A-Za-z0-9+/-]{43,80}", "https://docs.docker.com/engine/swarm/join-nodes/", "", nil},
+	{"docker-swarm-token", "Docker Swarm join token or unlock key", "SWMTKN-1-|SWMKEY-1-", "<l>{50}-<l>{25}|<s>{43}", "https://docs.docker.com/engine/swarm/join-nodes/", "", nil},
 	{"inngest-signing-key", "Inngest signing key", "signkey-prod-|signkey-test-|signkey-branch-", "<h>{64}", "https://www.inngest.com/docs/platform/signing-keys", "", nil},
 	{"lob-api-key", "Lob API key", "live_|test_", "<h>{35}", "https://docs.lob.com", "", nil},
 	{"twilio-account-token", "Twilio account SID and its auth token", "AC", "<h>{32}:<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
@@ -82,6 +87,7 @@ var moreAssignments = []assignment{
 	}},
 	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|azure_devops_token|azdo_pat|azdo_token|ado_pat|vsts_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
 	{"kubeadm-token", "token of kubeadm join", "bootstrap_token|kubeadm_token|join_token", "<l>{6}.<l>{16}", "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/", "a digit", hasDigit},
+	{"zai-api-key", "Z.ai (Zhipu) API key", "zai_api_key|zhipu_api_key|zhipuai_api_key|bigmodel_api_key|glm_api_key", "<h>{32}.<a>{16}", "https://docs.z.ai/guides/overview/quick-start", "", nil},
 	{"heroku-legacy-api-key", "Heroku API key, old form", "heroku_api_key|heroku_token|heroku_api_token", uuidForm, "https://devcenter.heroku.com/articles/authentication", "", nil},
 	{"hetzner-token", "Hetzner Cloud API token", "hcloud_token|hetzner_token|hetzner_api_token", "<a>{64}", "https://docs.hetzner.cloud", "random text", randomText},
 	{"linode-token", "Linode personal access token", "linode_token|linode_api_token|linode_cli_token", "<h>{64}", "https://techdocs.akamai.com/linode-api/reference/get-started", "", nil},

@@ -10,11 +10,13 @@ import (
 // named are the rules for values that only a general name gives away: API_KEY, FOO_TOKEN, client_secret, password. They take nothing
 // but what looks made by chance, and leave what begins like a credential of the other rules to those.
 func named(others []Rule) []Rule {
-	var known []string
+	var known prefixes
 	for _, rule := range others {
 		for _, p := range rule.patterns {
 			if !p.fold && p.behind == nil && rule.Name != "discord-token" { // which has begins of two letters
-				known = append(known, p.keywords...)
+				for _, k := range p.keywords {
+					known[k[0]] = append(known[k[0]], k)
+				}
 			}
 		}
 	}
@@ -23,9 +25,9 @@ func named(others []Rule) []Rule {
 	value := run(set("A-Za-z0-9_.:+/=~-"), 12, 200)
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key, access_key, signing_key, encryption_key and the like, in any case, or after a name that ends in _token, .token, _secret or .secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
-		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "auth.token"} {
-		p := namedPattern(name, true, value, known, namedKey)
-		p.amid, p.spelled = forAll, true
+		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "api.secret", "auth.token", "jwt.secret"} {
+		p := namedPattern(name, true, value, &known, namedKey)
+		p.amid, p.spelled, p.joins = forAll, true, joinWrapped
 		if name == "api_key" || name == "access_token" {
 			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
 				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY"} // delivered to every visitor
@@ -36,25 +38,25 @@ func named(others []Rule) []Rule {
 		name string
 		ok   func(v []byte) (int, bool)
 	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
-		p := namedPattern(k.name, true, value, known, k.ok)
-		if p.amid, p.spelled = forAll, true; k.name == "ption_key" {
+		p := namedPattern(k.name, true, value, &known, k.ok)
+		if p.amid, p.spelled, p.joins = forAll, true, joinWrapped; k.name == "ption_key" {
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	dotted := namedPattern("secret", true, value, known, namedKey)
-	dotted.amid, dotted.within = forAll, set(".")
+	dotted := namedPattern("secret", true, value, &known, namedKey)
+	dotted.amid, dotted.within, dotted.joins = forAll, set("."), joinWrapped
 	keys.patterns = append(keys.patterns, dotted)
-	p := namedPattern("_KEY", false, value, known, notID)
-	p.amid = forAll
+	p := namedPattern("_KEY", false, value, &known, notID)
+	p.amid, p.joins = forAll, joinWrapped
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
 		"ARTIFACT", "RESTORE", "JOB", "UNIQUE", "TEMPLATE", "BUCKET", "COLUMN", "FIELD", "DOCUMENT", "ENTITY", "CORRELATION", "VERIFY", "VERIFYING", "VERIFICATION", "MINISIGN", "SIGNIFY", "SEGMENT_WRITE", "FIGMA_FILE", "AMPLITUDE_API", "ALGOLIA_SEARCH_API", "SEARCH_ONLY_API", "SEARCH_ONLY"}
 	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret", "token"} { // the last but one of camel case, the last behind a dot
-		p := namedPattern(name, !upperLetter[name[0]], value, known, namedToken)
-		p.amid = forAll
+		p := namedPattern(name, !upperLetter[name[0]], value, &known, namedToken)
+		p.amid, p.joins = forAll, joinWrapped
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
 			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
@@ -81,7 +83,7 @@ func named(others []Rule) []Rule {
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
 	signs := union(chars, set("%"))
 	for _, name := range []string{"password", "passwd", "passphrase", "_pass", "_pwd", "pwd"} {
-		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), known, namedPassword), namedPattern(name, true, run(signs, 8, 200), known, rarePassword)} {
+		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword), namedPattern(name, true, run(signs, 8, 200), &known, rarePassword)} {
 			p.amid = forAll
 			if name == "pwd" { // and not OLDPWD; it may be a folder's
 				p.before, p.check = nameChar, noFolder(p.check)
@@ -93,17 +95,31 @@ func named(others []Rule) []Rule {
 }
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
-var forAll = []string{"PUBLIC", "PUBLISHABLE", "EXAMPLE", "DUMMY", "FAKE", "MOCK", "HASHED"}
+var forAll = [][]byte{[]byte("PUBLIC"), []byte("PUBLISHABLE"), []byte("EXAMPLE"), []byte("DUMMY"), []byte("FAKE"), []byte("MOCK"), []byte("HASHED")}
 
-func namedPattern(name string, fold bool, steps []step, known []string, ok func(v []byte) (length int, ok bool)) pattern {
+// prefixes are what credentials begin with, by the first byte.
+type prefixes [256][]string
+
+// begin reports whether v, which has a byte at least, begins with one of them.
+func (p *prefixes) begin(v []byte) bool {
+	for _, prefix := range p[v[0]] {
+		if len(v) >= len(prefix) && string(v[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
+}
+
+func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func(v []byte) (length int, ok bool)) pattern {
 	between, value := gapBefore(steps), steps[0].class
 	password := strings.Contains(name, "pass") || strings.Contains(name, "pwd")
 	return pattern{
 		keywords: []string{name},
 		fold:     fold,
-		steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, steps),
+		steps:    seq([]step{gapStep(between)}, steps),
 		after:    union(set("A-Za-z0-9([{"), value), // what is longer is none
 		aside:    aside,
+		joinFrom: 1,
 		check: func(m []byte) (int, int, bool) {
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
@@ -113,12 +129,7 @@ func namedPattern(name string, fold bool, steps []step, known []string, ok func(
 				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
-			for _, prefix := range known {
-				if bytes.HasPrefix(m[from:], []byte(prefix)) {
-					return 0, 0, false
-				}
-			}
-			if m[from] == '=' || m[from] == ':' { // behind what looks like a length
+			if known.begin(m[from:]) || m[from] == '=' || m[from] == ':' { // behind what looks like a length
 				return 0, 0, false
 			}
 			length, ok := ok(m[from:])

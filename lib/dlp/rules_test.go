@@ -176,3 +176,27 @@ func TestCompileRefusesBadRules(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// What follows in a path, or a URL that is a part of one, is not the measure of the secret before it.
+func TestSecretsInAPathThatGoesOn(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(6)
+	for rule, value := range map[string]string{
+		"slack-webhook":      "hooks.slack.com/services/T" + m.text(upperChars, 10) + "/B" + m.text(upperChars, 10) + "/" + m.text(alnumChars, 24),
+		"docker-swarm-token": "SWMTKN-1-" + m.text(hexChars, 50) + "-" + m.text(hexChars, 25),
+	} {
+		found := r.Scan([]byte("/hooks/" + value + "/done"))
+		require.Len(t, found, 1, rule)
+		require.Equal(t, rule, found[0].Rule)
+	}
+	require.Empty(t, r.Scan([]byte("hooks.slack.com/services/T00000000/B00000000/"+strings.Repeat("X", 24)+"/done")))
+}
+
+// The marks of Modal's tokens are words of English.
+func TestWordsBehindAShortMarkAreNoToken(t *testing.T) {
+	r := builtin(t)
+	for _, text := range []string{"known-as-SomeCamelCaseNameOfIts", `"as-getServerSidePropsOfIt"`, "ak-getV2ServerSidePropsOfX", "as-abcdefghijklmnopqr1234"} {
+		require.Empty(t, r.Scan([]byte(text)), text)
+	}
+	require.Len(t, r.Scan([]byte("as-"+newMaker(7).text(alnumChars, 19)+"a1B")), 1)
+}

@@ -28,6 +28,7 @@ func passwordsInURLs() []Rule {
 				check:    urlCredentials,
 				joins:    joinLines,
 				joinFrom: 2,
+				hosted:   true,
 			}},
 		}
 	}
@@ -89,7 +90,7 @@ func mysqlDSN() Rule {
 				keywords: []string{name},
 				fold:     true,
 				spelled:  true,
-				steps:    seq([]step{{class: assigned, min: 1, max: gapMax, gap: between}}, user, lit(":"), run(dsnPassword, 8, 160), lit("@"+network)),
+				steps:    seq([]step{gapStep(between)}, user, lit(":"), run(dsnPassword, 8, 160), lit("@"+network)),
 				check: func(m []byte) (from, to int, ok bool) {
 					end := lengthOf(name, m)
 					n, _ := between(m[end:min(len(m), end+gapMax)])

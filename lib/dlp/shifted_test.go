@@ -59,3 +59,15 @@ func TestWhatMovesATailIsNoPartOfIt(t *testing.T) {
 		require.Equal(t, want, inPieces(t, s, text, func() int { return 1 }), "%d: %q", n, text)
 	}
 }
+
+// A tail that letters before it move to another alignment is held until its mark is known.
+func TestTailMovedToAnotherAlignmentIsHeld(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(43)
+	for _, before := range []string{"x", "xy", "\xff\xfex", "\xff\xffxyz"} {
+		text := []byte(`{"a":"` + base64.StdEncoding.EncodeToString([]byte(before+m.text(alnumChars, 11)+":APA91b"+m.text(alnumChars, 140))) + `"}`)
+		want := r.Scan(text)
+		require.Len(t, want, 1)
+		require.Equal(t, want, inPieces(t, r.NewStream(), text, func() int { return 1 }), "%q", before)
+	}
+}

@@ -63,7 +63,7 @@ func TestSeekFindsWhatSteppingFinds(t *testing.T) {
 		ends, hits := r.auto.ends(text)
 		matches := func(i int) bool { // behind the i-th there is what a match must have
 			return slices.ContainsFunc(hits[i], func(k keyword) bool {
-				if !inCase(&k, text[:ends[i]]) || k.otherwise(text[ends[i]:]) {
+				if !inCase(&k, text[:ends[i]]) || k.otherwise(text[ends[i]:]) == yes {
 					return false
 				}
 				for j, c := range k.follows() {

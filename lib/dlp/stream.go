@@ -143,7 +143,7 @@ func (s *Stream) advance(eof bool) {
 
 // look feeds the view what the cues point at.
 func (s *Stream) look(eof bool) {
-	limit := min(s.engine.pos, s.sniff.pos)
+	limit := min(s.engine.pos, s.sniffed())
 	if eof {
 		limit = len(s.buf)
 	}
@@ -177,6 +177,14 @@ func (s *Stream) look(eof bool) {
 		}
 	}
 	s.sniff.cues = s.sniff.cues[:copy(s.sniff.cues, cues)]
+}
+
+// sniffed is how much of the window all cues are known of: where a sample is due, it is taken with the next byte.
+func (s *Stream) sniffed() int {
+	if n := s.sniff.n; n >= sampleChars && n == s.sniff.due {
+		return s.sniff.pos - 1
+	}
+	return s.sniff.pos
 }
 
 // activate begins to view the window at a cue.

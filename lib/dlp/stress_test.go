@@ -60,7 +60,7 @@ func newStress(t *testing.T, seed uint64) stress {
 
 // secret is one that the rules find, as it stands.
 func (x stress) secret(m maker, planted []planted) string {
-	switch m.IntN(8) {
+	switch m.IntN(10) {
 	case 0, 1, 2:
 		return x.values[m.IntN(len(x.values))]
 	case 3:
@@ -69,6 +69,9 @@ func (x stress) secret(m maker, planted []planted) string {
 		return m.pick("badge-"+m.text(digitChars, 8), "acme_token="+m.text("bcdefghijk123456", 24))
 	case 5:
 		return dummyMarker + m.text(urlChars, 20)
+	case 6, 7:
+		d := m.lined()
+		return d[m.pick(slices.Sorted(maps.Keys(d))...)]
 	default:
 		return planted[m.IntN(len(planted))].text
 	}
@@ -82,7 +85,9 @@ func (x stress) hidden(m maker, s string) string {
 		if len(s) < 2 || len(s) > MaxMatch {
 			break
 		}
-		switch m.IntN(6) {
+		switch m.IntN(7) {
+		case 6:
+			s = wrappedAt[m.pick(slices.Sorted(maps.Keys(wrappedAt))...)](s, 1+m.IntN(40))
 		case 0:
 			s = knownForms[forms[m.IntN(len(forms))]](m, s)
 		case 1:

@@ -43,6 +43,9 @@ func fromRows(rows []row) []Rule {
 					}
 				}
 				p := pattern{keywords: []string{prefix}, behind: behind, steps: steps, after: behindRow(steps[len(steps)-1].class), joins: joiningOf(prefix, steps)}
+				if behind != nil && behind.min > longTail {
+					p.joins = joinChecked // what stands before it tells enough
+				}
 				if behind == nil && alnum[prefix[0]] {
 					p.before = alnum
 				}
@@ -71,7 +74,13 @@ func tailOf(prefix string) (*tail, string) {
 	}
 	end := strings.IndexByte(prefix, '}') + 1
 	s := notation(prefix[:end])[0]
-	return &tail{class: s.class, min: s.min, max: s.max}, prefix[end:]
+	t := &tail{class: s.class, min: s.min, max: s.max, segment: s.class}
+	if s.class['/'] {
+		segment := *s.class
+		segment['/'] = false
+		t.segment = &segment
+	}
+	return t, prefix[end:]
 }
 
 func first(forms string) string {
