@@ -99,6 +99,7 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"the next tag, in JSON":         `{"text":"<wsse:Password>x</wsse:Password>\n<ds:DigestValue>` + m.text(stdChars, 26) + `7=</ds:DigestValue>"}`,
 			"a public key in prose":         "your public api key: " + m.uuid() + "\n",
 			"an object's key":               `{"storage_key":"` + m.uuid() + `"}`,
+			"New Relic's key of browsers":   "NREUM.info={beacon:\"bam.nr-data.net\",licenseKey:\"NRJS-" + m.text(hexChars, 18) + "a\",applicationID:\"1\"}\nNEW_RELIC_BROWSER_KEY=NRJS-" + m.text(hexChars, 18) + "a\n",
 			"WireGuard's example":           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=",
 			"a key of AWS' documentation":   "-----BEGIN RSA PRIVATE KEY-----\nEXAMPLEBAAKCAQEA" + m.text(stdChars, 48) + "\n" + m.text(stdChars, 64),
 		} {

@@ -69,7 +69,6 @@ var infraTokens = []row{
 		return base64Of(m[4:], func(b []byte) bool { return bytes.HasPrefix(b, []byte(`{"`)) })
 	}},
 	{"newrelic-user-key", "New Relic user key", "NRAK-", "<c>{27}", newRelicKeys, "", nil},
-	{"newrelic-browser-key", "New Relic browser key", "NRJS-", "<h>{19}", newRelicKeys, "", nil},
 	{"newrelic-insert-key", "New Relic insert key", "NRII-", "<u>{32}", newRelicKeys, "", nil},
 	{"sentry-org-token", "Sentry organisation token", "sntrys_eyJ", "[A-Za-z0-9+/=_]{80,400}", "https://docs.sentry.io/account/auth-tokens/", "base64 of a JSON object", nil},
 	{"sentry-user-token", "Sentry user token", "sntryu_", "<h>{64}", "https://docs.sentry.io/account/auth-tokens/", "", nil},

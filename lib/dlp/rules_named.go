@@ -161,7 +161,7 @@ func digits(b []byte) (n int) {
 }
 
 // publicKeys are what keys that are for everybody to see begin with, and values of other kinds.
-var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "appl_", "goog_", "amzn_", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
+var publicKeys = []string{"pk_live_", "pk_test_", "phc_", "pk.", "sha256", "sha384", "sha512", "http", "ssh-", "AAAAB3Nz", "AAAAC3Nz", "AAAAE2Vj", "6L", "G-", "GTM-", "appl_", "goog_", "amzn_", "NRJS-", "arn:", "urn:", "ey", "bottle-dummy-", "sk-ant-"}
 
 // publishedValues are those of the examples of RFC 5849, RFC 6749 and OpenID Connect Core, the UUIDs of most documentation, and digests of
 // nothing.

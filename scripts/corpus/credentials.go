@@ -154,7 +154,6 @@ var forms = []form{
 	{"1Password secret key, joined", "OP_SECRET_KEY", "A3-[c6]-[c11]-[c5]-[c5]-[c5]", false},
 	{"Grafana service account token", "GRAFANA_TOKEN", "glsa_[a32]_[h8]", false},
 	{"New Relic user key", "NEW_RELIC_API_KEY", "NRAK-[c27]", false},
-	{"New Relic browser key", "NEW_RELIC_BROWSER_KEY", "NRJS-[h19]", false},
 	{"New Relic insert key", "NEW_RELIC_INSERT_KEY", "NRII-[u32]", false},
 	{"Sentry user token", "SENTRY_AUTH_TOKEN", "sntryu_[h64]", false},
 	{"Sentry organisation token", "SENTRY_AUTH_TOKEN", "sntrys_eyJpYXQiOjE3[a120]_[s43]", false},
