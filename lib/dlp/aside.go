@@ -19,17 +19,20 @@ func firstOfRow(before, value, next []byte) bool {
 	if bytes.ContainsAny(before, ":=>|") || !bytes.Contains(before, []byte("\n")) && !bytes.Contains(before, []byte(`\n`)) {
 		return false
 	}
-	if hash, rest, ok := bytes.Cut(value, []byte("+")); ok { // a form's space
-		value, next = hash, slices.Concat([]byte(" "), rest, next)
+	if hash, _, ok := bytes.Cut(value, []byte("+")); ok || bytes.HasPrefix(next, []byte("+")) { // a form's spaces
+		value, next = hash, bytes.ReplaceAll(slices.Concat(value[len(hash):], next), []byte("+"), []byte(" "))
 	}
 	if !isDigest(value) {
 		return false
 	}
-	escape := bytes.TrimLeft(next, `\`)
-	switch {
-	case len(escape) < len(next) && bytes.HasPrefix(escape, []byte("t")), bytes.HasPrefix(next, []byte("\t")), bytes.HasPrefix(next, []byte("%09")):
-		return true
-	case bytes.HasPrefix(next, []byte("  ")), bytes.HasPrefix(next, []byte(" +")), bytes.HasPrefix(next, []byte(" *")), bytes.HasPrefix(next, []byte(" %2A")):
+	column, parted := next, false
+	for _, between := range []string{`\\\\t`, `\\t`, `\t`, "\t", "%09", "  ", " *", " %2A"} {
+		if column, parted = bytes.CutPrefix(next, []byte(between)); parted {
+			break
+		}
+	}
+	switch column = bytes.TrimLeft(column, " "); {
+	case parted && len(column) > 0 && (alnum[column[0]] || bytes.IndexByte([]byte("_./("), column[0]) >= 0):
 		return true
 	case bytes.HasPrefix(next, []byte(" (")), bytes.HasPrefix(next, []byte(" refs/")):
 		return true

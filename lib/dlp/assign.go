@@ -51,6 +51,7 @@ func assigning(names, forms string, ok func(value []byte) bool) []pattern {
 				after:    after,
 				joins:    joinLines,
 				joinFrom: 1,
+				aside:    firstOfRow,
 				check: func(m []byte) (int, int, bool) {
 					end := lengthOf(name, m)
 					n, _ := between(m[end:min(len(m), end+gapMax)])

@@ -26,11 +26,16 @@ func named(others []Rule) []Rule {
 	keys := Rule{Name: "named-key", general: true, Matches: "a value after api_key, api_token, auth_token, access_token, client_secret, secret_key, access_key, signing_key, encryption_key and the like, in any case, or after a name that ends in _token, .token, _secret or .secret, or in capitals in _KEY", Source: source, Check: check}
 	for _, name := range []string{"api_key", "api_token", "auth_token", "access_token", "refresh_token", "client_secret", "api_secret", "app_secret", "secret_key", "consumer_secret", "signing_secret",
 		"jwt_secret", "webhook_secret", "bearer_token", "private_token", "secret_key_base", "master_key", "app_key", "account_key", "storage_key", "api key", "api token", "auth token", "api.key", "api.token", "api.secret", "auth.token", "jwt.secret"} {
-		p := namedPattern(name, true, value, &known, namedKey)
+		ok := namedKey
+		if name == "storage_key" { // of an object, or of an account
+			ok = notRecord
+		}
+		p := namedPattern(name, true, value, &known, ok)
 		p.amid, p.spelled, p.joins = forAll, true, joinWrapped
+		p.unless = []string{"PUBLIC ", "PUBLISHABLE "} // in prose
 		if name == "api_key" || name == "access_token" {
-			p.unless = []string{"APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
-				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY"} // delivered to every visitor
+			p.unless = append(p.unless, "APIGATEWAY::", "APPSYNC::", "LOCATION::", "RESOLVER::", // types of CloudFormation
+				"AMPLITUDE", "AMPLITUDE_", "AMPLITUDE-", "ALGOLIA_SEARCH_", "ALGOLIASEARCH", "SEARCH_ONLY_", "SEARCHONLY") // delivered to every visitor
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
@@ -129,6 +134,9 @@ func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func
 				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
+			if tag, _, ok := bytes.Cut(m[from:], []byte(">")); ok && beginsTag(m[end:from]) && runOf(tagChar, tag, len(tag)) == len(tag) { // behind </password>
+				return 0, 0, false
+			}
 			if known.begin(m[from:]) || m[from] == '=' || m[from] == ':' { // behind what looks like a length
 				return 0, 0, false
 			}
@@ -156,6 +164,14 @@ func listed(between []byte, commas bool) bool {
 	quoted := bytes.ContainsAny(before, quotes)
 	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || commas && len(between) == 1)
 }
+
+// beginsTag reports whether between ends one tag of XML and begins another.
+func beginsTag(between []byte) bool {
+	behind, ok := bytes.CutSuffix(between, []byte("<"))
+	return ok && len(bytes.Trim(behind, " \t\r\n\\nrt>")) == 0 && bytes.IndexByte(behind, '>') >= 0
+}
+
+var tagChar = set("A-Za-z0-9_.:-")
 
 // assignsItself reports whether v is a name, an equals sign and a value.
 func assignsItself(v []byte) bool {
@@ -193,7 +209,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
 	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
-	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("AWS::")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -201,7 +217,16 @@ func namedKey(v []byte) (length int, ok bool) {
 			return 0, false
 		}
 	}
+	if text, ok := encodedText(v); ok { // as in Kubernetes' secrets
+		return length, !placeholder(text) && !madeUp(text) && !wordPassword(text) && (byChance(text) || allKinds(text) || isDigest(text))
+	}
 	return length, byChance(v) && !camelCase(untilPlus(v)) || isDigest(v)
+}
+
+// encodedText returns the text that v is base64 of, if it is of one: random bytes are not, but once in a hundred thousand.
+func encodedText(v []byte) (text []byte, ok bool) {
+	text, err := base64.StdEncoding.AppendDecode(nil, v)
+	return text, err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E })
 }
 
 // namedToken wants more of what is called a token, as many things are.
@@ -270,6 +295,13 @@ func isRecord(v []byte) bool {
 	return isDigest(v)
 }
 
+// notRecord is namedKey without what isRecord, but for digests by themselves.
+func notRecord(v []byte) (length int, ok bool) {
+	length, ok = namedKey(v)
+	id := untilPlus(bytes.TrimLeft(v[:length], "+"))
+	return length, ok && (!isRecord(id) || len(id) == 32 || len(id) > 36)
+}
+
 func namedPassword(v []byte) (length int, ok bool) {
 	// What ends a value where nothing quotes it.
 	if n := bytes.IndexAny(v, ";,<)"); n >= 0 {
@@ -284,7 +316,7 @@ func namedPassword(v []byte) (length int, ok bool) {
 	if len(v) < 12 || !varied(v, 8) || placeholder(v) || madeUp(v) || sealed(v) || ldapHash(v) || wordPassword(v) || markup(v) || published(untilPlus(v)) || mangled(v) || bytes.HasPrefix(v, []byte("sha")) || strings.ContainsAny(string(v), "($") || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
-	if text, err := base64.StdEncoding.AppendDecode(nil, v); err == nil && !bytes.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7E }) {
+	if text, ok := encodedText(v); ok {
 		return length, byChance(text) && hasDigit(text) && !placeholder(text) && !madeUp(text) && !wordPassword(text)
 	}
 	return length, (byChance(v) && hasDigit(v) || allKinds(v) || jumbled(v)) && !camelCase(bytes.TrimRight(untilPlus(v), "0123456789!?#@%&*")) && !isDigest(bytes.TrimPrefix(bytes.TrimPrefix(v, []byte("md5")), []byte("*"))) && len(bytes.Trim(bytes.TrimPrefix(v, []byte("^")), "0123456789ABCDEFabcdef")) > 0 // git blame has a ^ before the first commit
