@@ -224,6 +224,7 @@ var lookalikes = func() map[rune]rune {
 	for _, pair := range [][2]string{
 		{"АВЕЅІЈКМНОРСТХУҮԌԜԚаеѕіјорсухһԁԛԝѵӏгпԍ", "ABESIJKMHOPCTXYYGWQaesijopcyxhdqwvlrng"},
 		{"ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναικρτυγ", "ABEZHIKMNOPTYXovaikptuy"},
+		{"ℎℬℰℱℋℐℒℳℛℯℊℴℂℍℕℙℚℝℤℭℌℑℜℨK", "hBEFHILMRegoCHNPQRZCHIRZK"}, // those that the mathematical alphabets leave out
 		{"‐‑‒–−", "-----"}, {"ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"},
 	} {
 		ascii := []byte(pair[1])
@@ -248,6 +249,10 @@ func foldRune(r rune) (rune, bool) {
 		} else {
 			return 'a' + n - 26, true
 		}
+	case r >= 0x24B6 && r <= 0x24CF: // circled
+		return 'A' + r - 0x24B6, true
+	case r >= 0x24D0 && r <= 0x24E9:
+		return 'a' + r - 0x24D0, true
 	case r >= 0x1D7CE && r <= 0x1D7FF:
 		return '0' + (r-0x1D7CE)%10, true
 	}
