@@ -1,13 +1,18 @@
 package dlp
 
 // CaseLost returns rules like those of rules that know an issuer by a form, for text of which upper and lower case are lost, as they
-// are in names of header fields: checksums, decoded headers and mixed cases are not there to be checked. They are for nothing else: in
+// are in names of header fields, and the known values among them: checksums, decoded headers and mixed cases are not there to be checked. They are for nothing else: in
 // ordinary text they would find what is none.
 func CaseLost(rules []Rule) []Rule {
 	var all []Rule
 	classes := map[class]*class{}
 	for _, rule := range rules {
-		if rule.general || rule.known != nil || rule.words != nil || rule.expression != nil {
+		if rule.known != nil {
+			rule.known = rule.known.caseless
+			all = append(all, rule)
+			continue
+		}
+		if rule.general || rule.words != nil || rule.expression != nil {
 			continue
 		}
 		var patterns []pattern

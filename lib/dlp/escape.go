@@ -222,6 +222,7 @@ func character(b []byte) (u unescaped, more bool) {
 var lookalikes = [...][2]string{
 	{"АВЕЅІЈКМНОРСТХУҮԌԜԚаеѕіјорсухһԁԛԝѵӏгпԍ", "ABESIJKMHOPCTXYYGWQaesijopcyxhdqwvlrng"},
 	{"ΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναικρτυγ", "ABEZHIKMNOPTYXovaikptuy"},
+	{"ℎℬℰℱℋℐℒℳℛℯℊℴℂℍℕℙℚℝℤℭℌℑℜℨK", "hBEFHILMRegoCHNPQRZCHIRZK"}, // those that the mathematical alphabets leave out
 	{"‐‑‒–−", "-----"}, {"ꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ", "ABCDEFGHIJKLMNOPRSTUVWXYZ"},
 }
 
@@ -256,6 +257,10 @@ var foldsAs = func() (pages [1 << 16 / 64]*[64]byte) {
 	}
 	for r := rune('!'); r <= '~'; r++ { // full width
 		set(0xFF01+r-'!', byte(r))
+	}
+	for i := range rune(26) { // circled
+		set(0x24B6+i, byte('A'+i))
+		set(0x24D0+i, byte('a'+i))
 	}
 	return pages
 }()

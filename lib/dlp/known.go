@@ -59,10 +59,8 @@ func (e *KnownError) HintText() string { return e.Hint }
 // The error is a [*KnownError]: a name that is empty, used twice or not one line, a value shorter than 8 bytes or of fewer than 4 kinds of
 // bytes. A one-line value comes from [secret.New], others from [secret.NewAny].
 func KnownRules(values []KnownSecret) ([]Rule, error) {
-	set := &knownSet{}
-	rand.Read(set.key[:])
-	set.seed = randomOdd()
-	set.loose, set.exact = newGram(true), newGram(false)
+	set, caseless := newKnownSet(), newKnownSet()
+	set.caseless, caseless.folds = caseless, true
 	seen := map[string]bool{}
 	var rules []Rule
 	for _, v := range values {
@@ -83,6 +81,7 @@ func KnownRules(values []KnownSecret) ([]Rule, error) {
 		}
 		seen[v.Name] = true
 		set.add(len(rules), []byte(value))
+		caseless.add(len(rules), []byte(value))
 		rules = append(rules, Rule{
 			Name:    "known:" + v.Name,
 			Matches: "the value of " + v.Name + ", in each encoding and cut by separators",
@@ -92,9 +91,17 @@ func KnownRules(values []KnownSecret) ([]Rule, error) {
 		})
 		set.names = append(set.names, "known:"+v.Name)
 	}
-	set.loose.finish()
-	set.exact.finish()
+	caseless.names = set.names
+	for _, g := range []*gram{&set.loose, &set.exact, &caseless.loose, &caseless.exact} {
+		g.finish()
+	}
 	return rules, nil
+}
+
+func newKnownSet() *knownSet {
+	set := &knownSet{seed: randomOdd(), loose: newGram(true), exact: newGram(false)}
+	rand.Read(set.key[:])
+	return set
 }
 
 // add adds the forms in which value is found.

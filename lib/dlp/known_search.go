@@ -26,6 +26,9 @@ type knownSet struct {
 	loose gram // only letters and digits count
 	exact gram
 	bytes class // that any value has
+
+	folds    bool      // upper and lower case are one in all forms
+	caseless *knownSet // the same values, for text of which the case is lost
 }
 
 // form is one way to write a value.
@@ -124,7 +127,7 @@ func (set *knownSet) sum(chars []byte) (sum [sha256.Size]byte) {
 
 // form adds chars to g.
 func (set *knownSet) form(g *gram, rule int, encoding string, chars []byte, folded bool) {
-	chars = chars[:min(len(chars), 4*knownMax)]
+	chars, folded = chars[:min(len(chars), 4*knownMax)], folded || set.folds
 	f := form{rule: rule, encoding: encoding, length: len(chars), fold: folded}
 	var prefix, h uint64
 	text := make([]byte, len(chars))

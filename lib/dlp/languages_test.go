@@ -162,3 +162,34 @@ func TestKnownValuesOfOtherAlphabets(t *testing.T) {
 		require.Len(t, r.Scan([]byte(`b'`+eachByte(`\x%02x`, value)+`'`)), 1, value)
 	}
 }
+
+// Unicode's mathematical alphabets leave out letters that it had before, such as the italic h and the double-struck R.
+func TestLettersOfMathematicalAlphabets(t *testing.T) {
+	r := builtin(t)
+	token := "glpat-" + newMaker(907).text(alnumChars, 20)
+	for name, holes := range map[string]string{"italic": "h=ℎ", "script": "B=ℬ E=ℰ F=ℱ H=ℋ I=ℐ L=ℒ M=ℳ R=ℛ e=ℯ g=ℊ o=ℴ", "fraktur": "C=ℭ H=ℌ I=ℑ R=ℜ Z=ℨ", "double-struck": "C=ℂ H=ℍ N=ℕ P=ℙ Q=ℚ R=ℝ Z=ℤ"} {
+		base := map[string]rune{"italic": 0x1D434, "script": 0x1D49C, "fraktur": 0x1D504, "double-struck": 0x1D538}[name]
+		written := strings.Map(func(c rune) rune {
+			if i := strings.Index(holes, string(c)+"="); i >= 0 {
+				return []rune(holes[i+2:])[0]
+			}
+			switch {
+			case c >= 'A' && c <= 'Z':
+				return base + c - 'A'
+			case c >= 'a' && c <= 'z':
+				return base + 26 + c - 'a'
+			}
+			return c
+		}, token)
+		require.Len(t, r.Scan([]byte("key "+written+" end")), 1, "%s: %s", name, written)
+	}
+	require.Len(t, r.Scan([]byte(strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			return 'Ⓐ' + c - 'A'
+		case c >= 'a' && c <= 'z':
+			return 'ⓐ' + c - 'a'
+		}
+		return c
+	}, token))), 1)
+}

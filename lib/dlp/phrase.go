@@ -37,7 +37,7 @@ func SeedPhrases() []Rule {
 		Name:    "seed-phrase",
 		Matches: "12, 15, 18, 21 or 24 words of BIP-39's English list",
 		Source:  "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki",
-		Check:   "the checksum of the words; not in the list's order",
+		Check:   "the checksum of the words; not in the list's order, three quarters of them different",
 		words:   list,
 	}}
 }
@@ -47,8 +47,8 @@ type phrase struct {
 	pos     int
 	begun   bool // a word has begun, at start
 	start   int
-	n       int     // words of the list in a row
-	tag     bool    // in a tag of HTML
+	n       int // words of the list in a row
+	tag     tagState
 	tags    bool    // one stood behind the last word
 	other   [2]byte // the last bytes that are not ASCII, the second of them at otherAt
 	otherAt int
@@ -75,7 +75,7 @@ func (p *phrase) slide(n int) {
 func phraseAt(win []byte, at int) phrase {
 	p := phrase{pos: at}
 	if at > 0 && inWord(win, at-1) {
-		p.begun, p.start = true, at-phraseWord-1
+		p.begun, p.start = true, at-phraseWord-2
 	}
 	return p
 }
@@ -93,7 +93,7 @@ func (p *phrase) ago(i int) *word { return &p.last[(p.n-1-i)%phraseMax] }
 func (e *engine) heldPhrase() int {
 	p := &e.phrase
 	at := p.pos
-	if p.begun && p.pos-p.start <= phraseWord {
+	if p.begun && p.pos-p.start <= phraseWord+1 {
 		at = p.start
 	}
 	if p.n > 0 && at-p.ago(0).end <= p.gap() {
@@ -106,9 +106,41 @@ func (e *engine) heldPhrase() int {
 	return at
 }
 
+// tagState is where in a tag of HTML or XML a text is: <td class="word">, </td>, <br/>.
+type tagState uint8
+
+const (
+	noTag tagState = iota
+	tagBegun
+	tagName
+	tagRest
+	tagEnd // behind its last slash
+	brokenTag
+)
+
+// next returns the state behind c, which is in lower case.
+func (t tagState) next(c byte) tagState {
+	switch {
+	case c == '>' && t != tagBegun:
+		return noTag
+	case t == tagBegun && c == '/', t <= tagName && lower[c], t == tagName && (digit[c] || c == '-'):
+		return tagName
+	case t == tagName && (c == ' ' || c == '\n' || c == '\t'), t == tagRest && c != '<' && c != '/':
+		return tagRest
+	case t == tagName && c == '/', t == tagRest && c == '/':
+		return tagEnd
+	case t == tagEnd:
+		if c == '/' || c == '<' {
+			return brokenTag
+		}
+		return tagRest
+	}
+	return brokenTag
+}
+
 // gap is how many bytes may stand behind the last word before the next.
 func (p *phrase) gap() int {
-	if p.tag || p.tags {
+	if p.tag != noTag || p.tags {
 		return phraseTags
 	}
 	return phraseGap
@@ -141,8 +173,10 @@ func (e *engine) phrases(win []byte, eof bool) {
 	p := &e.phrase
 	for ; p.pos < len(win); p.pos++ {
 		c := fold(win[p.pos])
-		if p.tag && p.n > 0 {
-			p.tag = c != '>' && p.pos-p.ago(0).end <= phraseTags
+		if p.tag != noTag {
+			if p.tag = p.tag.next(c); p.tag == brokenTag || p.pos-p.ago(0).end > phraseTags {
+				p.tag, p.n = noTag, 0
+			}
 			continue
 		}
 		if inWord(win, p.pos) {
@@ -156,7 +190,7 @@ func (e *engine) phrases(win []byte, eof bool) {
 		}
 		switch {
 		case c == '<' && p.n > 0:
-			p.tag, p.tags = true, true
+			p.tag, p.tags = tagBegun, true
 		case c >= 0x80 && !p.parts(c):
 			p.n = 0
 		}
@@ -170,15 +204,15 @@ func (e *engine) phrases(win []byte, eof bool) {
 func (e *engine) word(win []byte) {
 	p := &e.phrase
 	p.begun = false
-	if p.pos < len(win) && digit[win[p.pos]] { // a label
+	if p.pos < len(win) && digit[win[p.pos]] && !(p.start > 0 && digit[win[p.start-1]]) { // a label
 		return
 	}
-	if p.pos-p.start > phraseWord { // its begin may have left the window
+	if p.pos-p.start > phraseWord+1 { // its begin may have left the window
 		p.n = 0
 		return
 	}
 	index, ok := e.lookUp(win[p.start:p.pos])
-	if !ok && p.start > 0 && isBinary(win[p.start-1]) { // the length of a string of a binary notation, which is a letter
+	if !ok && p.start > 0 && (isBinary(win[p.start-1]) || win[p.start-1] == '\n') { // the length of a string of a binary notation, which is a letter
 		p.n, p.start = 0, p.start+1
 		index, ok = e.lookUp(win[p.start:p.pos])
 	}
@@ -208,6 +242,9 @@ func (e *engine) word(win []byte) {
 
 func (e *engine) lookUp(text []byte) (index uint16, ok bool) {
 	var key [phraseWord]byte
+	if len(text) > phraseWord {
+		return 0, false
+	}
 	for i, c := range text {
 		key[i] = fold(c)
 	}
@@ -218,11 +255,17 @@ func (e *engine) lookUp(text []byte) (index uint16, ok bool) {
 // valid reports whether the last words are a phrase: entropy, and the first bits of its SHA-256.
 func (p *phrase) valid(length int) bool {
 	var text [phraseMax*wordBits/8 + 1]byte
-	sorted, before := true, -1
+	sorted, before, again := true, -1, 0
 	acc, bits, n := uint32(0), 0, 0
 	for i := range length {
 		index := int(p.ago(length - 1 - i).index)
 		sorted, before = sorted && index > before, index
+		for j := range i {
+			if p.ago(length-1-j).index == uint16(index) {
+				again++
+				break
+			}
+		}
 		acc = acc<<wordBits | uint32(index)
 		for bits += wordBits; bits >= 8; n++ {
 			bits -= 8
@@ -232,7 +275,7 @@ func (p *phrase) valid(length int) bool {
 	if bits > 0 {
 		text[n] = byte(acc << (8 - bits))
 	}
-	if sorted {
+	if sorted || again > length/4 { // or such words as true and false
 		return false
 	}
 	checksum := length / 3

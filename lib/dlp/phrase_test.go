@@ -72,6 +72,15 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 				"percent":    strings.Join(words, "%20"),
 				"base64":     base64.StdEncoding.EncodeToString([]byte(" " + strings.Join(words, " "))),
 				"plus":       strings.Join(words, "+"),
+				"list":       "<li>" + strings.Join(words, "</li>\n    <li>") + "</li>",
+				"table":      `<td class="word">` + strings.Join(words, `</td> <td class="word">`) + "</td>",
+				"breaks":     strings.Join(words, "<br/>"),
+				"tags, json": asJSON("<p>" + strings.Join(words, "</p><p>") + "</p>"),
+				"labels":     labelled(words),
+				"nbsp":       strings.Join(words, "\u00a0"),
+				"dots":       strings.Join(words, " · "),
+				"bullets":    "• " + strings.Join(words, "\n• "),
+				"ideograms":  strings.Join(words, "\u3000"),
 			} {
 				whole := "x7 = 9 Zz; " + text + " ;Qq"
 				found := r.Scan([]byte(whole))
@@ -86,6 +95,38 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 				require.Equal(t, found, inPieces(t, s, []byte(whole), func() int { return 1 + m.IntN(20) }), name)
 			}
 		}
+	}
+}
+
+// labelled writes words as members: "word1":"abandon".
+func labelled(words []string) string {
+	var b strings.Builder
+	for i, w := range words {
+		fmt.Fprintf(&b, `"word%d":"%s",`, i+1, w)
+	}
+	return b.String()
+}
+
+// The length of a string of protobuf may be a letter.
+func TestASeedPhraseBehindItsLength(t *testing.T) {
+	r := phraseRules(t)
+	m := newMaker(506)
+	for range 50 {
+		text := strings.Join(m.phrase(12), " ")
+		found := r.Scan(append([]byte{0x0a, byte(len(text))}, text...))
+		require.Len(t, found, 1, text)
+		require.EqualValues(t, 2, found[0].Start)
+	}
+}
+
+func TestCodeIsNoSeedPhrase(t *testing.T) {
+	r := phraseRules(t)
+	for _, text := range []string{
+		strings.Repeat("{0x800080, true, false, true, false},\n", 30), strings.Repeat("\tcase \"false\":\n\t\treturn true\n\tcase \"\":\n", 30),
+		strings.Repeat("#include <sys/types.h>\n#include <signal.h>\n#include <stdio.h>\n", 30), strings.Repeat("\tv0.Put(pool)\n\tv1.Put(pool)\n", 30),
+		strings.Repeat("<option label=\"Off\" name=\"off\">off</option>\n<option label=\"High\">high</option>\n<option>normal</option>\n", 30),
+	} {
+		require.Empty(t, r.Scan([]byte(text)), text[:60])
 	}
 }
 

@@ -30,7 +30,7 @@ func named(others []Rule) []Rule {
 		if name == "storage_key" { // of an object, or of an account
 			ok = notRecord
 		}
-		p := namedPattern(name, true, value, &known, ok)
+		p := namedPattern(name, true, value, &known, ok, allCommas)
 		p.amid, p.spelled, p.joins = forAll, true, joinWrapped
 		p.unless = []string{"PUBLIC ", "PUBLISHABLE "} // in prose
 		if name == "api_key" || name == "access_token" {
@@ -43,16 +43,16 @@ func named(others []Rule) []Rule {
 		name string
 		ok   func(v []byte) (int, bool)
 	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
-		p := namedPattern(k.name, true, value, &known, k.ok)
+		p := namedPattern(k.name, true, value, &known, k.ok, allCommas)
 		if p.amid, p.spelled, p.joins = forAll, true, joinWrapped; k.name == "ption_key" {
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
-	dotted := namedPattern("secret", true, value, &known, namedKey)
+	dotted := namedPattern("secret", true, value, &known, namedKey, allCommas)
 	dotted.amid, dotted.within, dotted.joins = forAll, set("."), joinWrapped
 	keys.patterns = append(keys.patterns, dotted)
-	p := namedPattern("_KEY", false, value, &known, notID)
+	p := namedPattern("_KEY", false, value, &known, notID, allCommas)
 	p.amid, p.joins = forAll, joinWrapped
 	p.unless = []string{"CACHE", "SITE", "PRIMARY", "FOREIGN", "PARTITION", "SORT", "HOST", "PUB", "MAP", "ANON", "IDEMPOTENCY", "DEDUPE", "DEDUP", "S3", "OBJECT", "ROW",
 		"HASH", "RANGE", "LOOKUP", "GROUP", "GPG", "PGP", "SEARCH", "KMS", "REGISTRY", "TRANSLATION", "I18N", "QUERY", "STATE", "ROUTING", "MESSAGE",
@@ -60,7 +60,7 @@ func named(others []Rule) []Rule {
 	p.records = []string{"POOL", "REDIS", "MEMCACHE", "ITEM", "RECORD", "RESOURCE", "ASSET", "IMAGE", "BLOB", "CHUNK", "ISSUE", "BATCH", "QUEUE", "TOPIC", "PAGE", "RESULT", "REPORT", "LAYER"}
 	keys.patterns = append(keys.patterns, p)
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret", "token"} { // the last but one of camel case, the last behind a dot
-		p := namedPattern(name, !upperLetter[name[0]], value, &known, namedToken)
+		p := namedPattern(name, !upperLetter[name[0]], value, &known, namedToken, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
 		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
 			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
@@ -88,7 +88,9 @@ func named(others []Rule) []Rule {
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
 	signs := union(chars, set("%"))
 	for _, name := range []string{"password", "passwd", "passphrase", "_pass", "_pwd", "pwd"} {
-		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword), namedPattern(name, true, run(signs, 8, 200), &known, rarePassword)} {
+		listed := namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, quotedCommas)
+		listed.within = nameChar
+		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, noCommas), namedPattern(name, true, run(signs, 8, 200), &known, rarePassword, noCommas), listed} {
 			p.amid = forAll
 			if name == "pwd" { // and not OLDPWD; it may be a folder's
 				p.before, p.check = nameChar, noFolder(p.check)
@@ -115,9 +117,17 @@ func (p *prefixes) begin(v []byte) bool {
 	return false
 }
 
-func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func(v []byte) (length int, ok bool)) pattern {
+// commas says what a comma between a name and a value may be: ("password", "…") is often one and its hash, ("DB_PASSWORD", "…") an assignment.
+type commas uint8
+
+const (
+	noCommas commas = iota
+	quotedCommas
+	allCommas
+)
+
+func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func(v []byte) (length int, ok bool), may commas) pattern {
 	between, value := gapBefore(steps), steps[0].class
-	password := strings.Contains(name, "pass") || strings.Contains(name, "pwd")
 	return pattern{
 		keywords: []string{name},
 		fold:     fold,
@@ -129,7 +139,7 @@ func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func
 			end := lengthOf(name, m)
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
-			if between := m[end:from]; !assigns(between) && !(listed(between, !password) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
+			if between := m[end:from]; !assigns(between) && !(listed(between, may) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
 				(!assigns(between) || bytes.ContainsAny(between, "\n\\")) && assignsItself(m[from:]) || // issued access_token id=4f…, and the next of a list
 				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
@@ -153,16 +163,19 @@ func assigns(between []byte) bool {
 }
 
 // listed reports whether between parts a name and its value as arguments, rows of a table, words of a shell and sentences do: ("NAME", "value"),
-// NAME value, name,value, and set NAME to value. Without commas, those do only between two strings in quotation marks.
-func listed(between []byte, commas bool) bool {
+// NAME value, name,value, and set NAME to value.
+func listed(between []byte, may commas) bool {
 	const space, quotes = " \t", "\\\"'`"
 	before, after, comma := bytes.Cut(between, []byte(","))
 	if !comma {
 		word := string(bytes.Trim(between, space+quotes))
 		return len(between) > 0 && (word == "" || word == "to" || word == "is")
 	}
+	if may == noCommas {
+		return false
+	}
 	quoted := bytes.ContainsAny(before, quotes)
-	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || commas && len(between) == 1)
+	return len(bytes.Trim(before, quotes)) == 0 && len(bytes.Trim(after, space+quotes)) == 0 && quoted == bytes.ContainsAny(after, quotes) && (quoted || may == allCommas && len(between) == 1)
 }
 
 // beginsTag reports whether between ends one tag of XML and begins another.

@@ -129,20 +129,27 @@ func (r *ruling) scanField(rules *dlp.Rules, name string, values []string, where
 	return nil
 }
 
-// shortest is less than the length of any secret.
-const shortest = 16
+const (
+	// shortestToken is less than the length of any secret that is known by its
+	// form.
+	shortestToken = 16
+	// shortestKnown is the length of the shortest known secret.
+	shortestKnown = 8
+)
 
 // scanName judges a field's name, in the lower case that HTTP/2 sends: net/http
 // shows it with other capitals, which hide the secret from the rules. Those for
 // names do without what the case tells.
 func (r *ruling) scanName(rules *dlp.Rules, name, where string) error {
-	if len(name) < shortest {
+	if len(name) < r.rules.shortest {
 		return nil
 	}
 	p := place{where: where, location: "the name of a " + where, fixed: true}
-	for _, spelling := range spellings(name) {
-		if _, err := r.filter.judgeFindings(r, rules.Scan([]byte(spelling)), p); err != nil {
-			return err
+	if len(name) >= shortestToken {
+		for _, spelling := range spellings(name) {
+			if _, err := r.filter.judgeFindings(r, rules.Scan([]byte(spelling)), p); err != nil {
+				return err
+			}
 		}
 	}
 	_, err := r.filter.judgeFindings(r, r.rules.names.Scan([]byte(name)), p)
@@ -156,7 +163,7 @@ func spellings(name string) []string { return []string{strings.ToLower(name), st
 // fieldName is how a field's name is shown.
 func (r *ruling) fieldName(name string) string {
 	return locate.Name(name, func([]byte) bool {
-		return len(name) >= shortest && (r.rules.names.Scan([]byte(name)) != nil ||
+		return len(name) >= r.rules.shortest && (r.rules.names.Scan([]byte(name)) != nil ||
 			slices.ContainsFunc(spellings(name), func(s string) bool { return r.hides([]byte(s)) }))
 	})
 }

@@ -57,3 +57,21 @@ func TestTokenWhoseCaseIsLostInTheNameOfAField(t *testing.T) {
 		w.works()
 	}
 }
+
+// Known secrets are found there as well, short ones too.
+func TestKnownSecretInTheNameOfAField(t *testing.T) {
+	dir := folder(t, map[string]string{"long": "q8Wz3LmN" + "0vBt6KyR1pXs", "short": "kq7v" + "tz2m"})
+	known := "[[known_secrets]]\nname = \"long\"\nfile = \"long\"\n[[known_secrets]]\nname = \"short\"\nfile = \"short\"\n"
+	for _, http2 := range []bool{false, true} {
+		w := newWorldIn(t, dir, allowed+known, nil)
+		for rule, value := range map[string]string{"known:long": "q8Wz3LmN" + "0vBt6KyR1pXs", "known:short": "kq7v" + "tz2m"} {
+			for _, name := range []string{"X-" + value, value} {
+				e := w.refused(w.client(http2), request(t, "GET", "https://origin.test/", nil, name, "1"), 403, refusal.SecretInRequest)
+				require.Equal(t, rule, e.Rule, name)
+				require.Equal(t, "the name of a header", e.Location)
+			}
+		}
+		require.Zero(t, w.requests.Load())
+		w.works()
+	}
+}

@@ -3,6 +3,8 @@ package filter
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
+	"strings"
 	"sync"
 
 	"bottle/lib/authority"
@@ -18,6 +20,8 @@ type hostRules struct {
 	all *dlp.Rules
 	// names are those for names of fields, of which net/http loses the case.
 	names *dlp.Rules
+	// shortest is how long a name is that may hold a secret.
+	shortest int
 	// authorization are those for the Authorization header, where a certain
 	// credential belongs on some hosts.
 	authorization *dlp.Rules
@@ -45,9 +49,13 @@ func compile(rules []dlp.Rule, o dlp.Options, dummies exemptFunc, expected map[a
 		if err != nil {
 			return compiled{}, err
 		}
-		c := compiled{hostRules{all, names, all}, make(map[authority.Pattern]hostRules, len(expected))}
+		shortest := shortestToken
+		if slices.ContainsFunc(rules, func(r dlp.Rule) bool { return strings.HasPrefix(r.Name, "known:") }) {
+			shortest = shortestKnown
+		}
+		c := compiled{hostRules{all, names, shortest, all}, make(map[authority.Pattern]hostRules, len(expected))}
 		for p, e := range expected {
-			h := hostRules{all, names, all.Exempting(e.listed)}
+			h := hostRules{all, names, shortest, all.Exempting(e.listed)}
 			if e.dummy {
 				inert := inertDummy(all, dummies)
 				h.all = all.Exempting(inert)
