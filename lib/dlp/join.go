@@ -86,6 +86,7 @@ type join struct {
 	shift    int // how many bytes of joints are before the value
 	wrap     wrap
 	signs    uint32 // of the mark before each line
+	strings  bool   // the last joint is between two strings
 	quoted   bool   // a joint begins with a quotation mark
 	skipping bool   // joints may have other strings in them
 }
@@ -94,6 +95,7 @@ type join struct {
 var (
 	jointStart = set("&;./=\"'`\\ \t\r\n")
 	lineStart  = set("=\\ \t\r\n")
+	quotes     = set("\"'`")
 )
 
 // linesOnly reports whether the pattern's step may be in pieces over lines alone: one of a secret that only a name gives away, of
@@ -106,7 +108,7 @@ func (p *pattern) mayBreak(step int, c byte) bool {
 	case step < p.joinFrom:
 		return (step < p.unknown || p.lined) && p.joins != joinWrapped && (c == '\n' || c == '\r' || c == '\\')
 	case p.linesOnly(step):
-		return lineStart[c]
+		return lineStart[c] || quotes[c]
 	}
 	return jointStart[c] && !(p.dotted && c == '.')
 }
@@ -324,9 +326,10 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 	case j.joints == 0 && g.signs != 0 && p.linesOnly(j.step) && !beginsLike(win, e.cand.start, g.signs), j.joints > 0 && g.signs != j.signs:
 		return no
 	}
-	j.signs = g.signs
+	j.signs, j.strings = g.signs, g.strings
 	if j.joints == 0 && p.joins == joinWrapped {
 		j.wrap = wrapAt(win, e.cand.start, j.at, win[j.at:j.at+end])
+		j.wrap.begin = len(e.assembled) - j.value
 	}
 	if !e.mayJoin(p, g.line) {
 		return no

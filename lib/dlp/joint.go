@@ -11,7 +11,8 @@ type joint struct {
 	whole  bool // nothing more of the text counts
 	line   bool // it is a line's end alone
 
-	signs uint32 // of the mark before the next line; 0: it has none
+	signs   uint32 // of the mark before the next line; 0: it has none
+	strings bool   // the line's end is between two strings
 }
 
 // lineSigns are the signs that stand before each line of a quotation, a comment, a list or a table, maxMark how many they are at most.
@@ -48,7 +49,7 @@ func (g *joint) length() int {
 		}
 		return g.ends(line)
 	}
-	g.space()
+	ended := g.space()
 	if g.take("}") { // the next object of an array
 		g.space()
 		if !g.take(",") {
@@ -65,13 +66,15 @@ func (g *joint) length() int {
 	if !comma {
 		g.take("+.|")
 	}
-	g.space()
+	ended = g.space() || ended
 	if !g.quote() {
 		return 0
 	}
 	if comma && g.member() {
 		return g.ends(g.quote())
 	}
+	g.strings = ended && !comma && !line
+	g.line = g.strings
 	return g.ends(true)
 }
 

@@ -226,6 +226,25 @@ func TestPiecesBehindTheirLengthAreFound(t *testing.T) {
 	require.Empty(t, r.Scan([]byte("j"+string(rune(len(made)))+made)), "text")
 }
 
+// Strings that languages put together where nothing but a line's end is between them, or a sign that joins them.
+func TestValuesInStringsOverLines(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(715)
+	for range few(uint64(20)) {
+		value, hex := m.text(alnumChars, 37)+"a1B", m.text(hexChars, 31)+"0"
+		for rule, text := range map[string]string{
+			"named-key":                 `ACME_API_KEY = ("` + wrapped(value, 20, "\"\n                \"") + "\")\n",
+			"twilio-auth-token":         `const twilioAuthToken = "` + wrapped(hex, 9, "\" +\n\t\"") + "\"\n",
+			"alibaba-access-key-secret": `{"log":"ALIBABA_CLOUD_ACCESS_KEY_SECRET=\"` + wrapped(value[:30], 17, `\" \\\n  \"`) + `\""}`,
+		} {
+			found := r.Scan([]byte(text))
+			require.Len(t, found, 1, text)
+			require.Equal(t, rule, found[0].Rule)
+			require.Equal(t, found, inPieces(t, r.NewStream(), []byte(text), func() int { return 1 }))
+		}
+	}
+}
+
 // Lines that follow each other are not those of one value because the first has a name.
 func TestLinesThatAreNotOfOneValue(t *testing.T) {
 	r := builtin(t)
@@ -243,6 +262,11 @@ func TestLinesThatAreNotOfOneValue(t *testing.T) {
 		"a field":                           "api_token = a1b2c3d4e5\nself.x1y2z3w4v5u6t7\n",
 		"prose":                             "client_secret: a1b2c3d4e5f6\nA1b2c3d4e5f6 is the next\n",
 		"a list of words":                   "client_secret: a1b2c3d4e5f6\nsomething_else_that_is_long\n",
+		"members without a comma":           "client_secret: \"" + id() + "\"\n\"" + id() + "\": 1\n",
+		"a hash without a comma":            "client_secret: '" + id() + "'\n'" + id() + "' => 1\n",
+		"a directive":                       "const apiKey = '" + id() + "'\n'use strict'\n",
+		"a docstring":                       "API_KEY = \"" + id() + "\"\n\"\"\"" + id() + "\"\"\"\n",
+		"arguments":                         "f(\"ACME_API_KEY=" + id() + "\",\n  \"" + id() + "\")\n",
 		"a comment":                         "ACME_API_KEY=a1b2c3d4e5f6\n# " + m.text(hexChars, 13) + "a\n",
 		"another comment":                   "# TWILIO_AUTH_TOKEN=" + hex76[:12] + "\n// " + hex76[12:32] + "\n",
 		"a list behind":                     "TWILIO_AUTH_TOKEN=" + hex76[:12] + "\n- " + hex76[12:32] + "\n",

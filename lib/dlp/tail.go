@@ -147,7 +147,7 @@ func (e *engine) jointBefore(win []byte, least, end int, class *class) (from int
 			g.at = 0
 		}
 		n := g.length()
-		if e.spent += parseWork * g.seen; n == end-from && (g.line || !isAside(win[least:from])) {
+		if e.spent += parseWork * g.seen; n == end-from && (g.line && !g.strings || !isAside(win[least:from])) {
 			return from, g.line
 		}
 		g = joint{text: win[from : end+1], whole: true}

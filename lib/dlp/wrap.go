@@ -9,6 +9,7 @@ type wrap struct {
 	line   int // how long the first line is, as far as it is looked at
 	named  int // and how long from where the name begins
 	indent int // of the second line
+	begin  int // how much of the value is in the first
 }
 
 const (
@@ -64,6 +65,17 @@ var unwrapped = set(".:=~")
 // goesOn reports whether the candidate whose step breaks off at rest may go on behind the line's end that rest may begin with. It is a
 // look ahead, so that most candidates need not be put together. seen is how many bytes of rest tell.
 func (p *pattern) goesOn(step int, rest []byte) (v verdict, seen int) {
+	if quotes[rest[0]] {
+		g := joint{text: rest[:min(len(rest), maxJoint)], dotted: p.dotted}
+		n := g.length()
+		switch seen = min(g.seen, len(g.text)); {
+		case g.more && len(g.text) < maxJoint:
+			return more, seen
+		case g.more:
+			return no, seen
+		}
+		return verdictOf(n > 0 && g.strings), seen
+	}
 	at := 0
 	for ; at < len(rest) && lineStart[rest[at]] && (rest[at] != '=' || at == 0); at++ {
 		if rest[at] == '\\' {
@@ -142,7 +154,7 @@ func (j *join) wrapped(assembled []byte) bool {
 		begin := assembled[j.value:j.piece]
 		return len(begin) >= beginLine && len(assembled)-j.value >= twoLines && alike(begin, last)
 	}
-	return len(last) <= j.middle && (j.wrap.named == j.middle || j.wrap.line == j.middle || j.wrap.line == j.middle+j.wrap.indent)
+	return len(last) <= j.middle && (j.strings && j.wrap.begin == j.middle || j.wrap.named == j.middle || j.wrap.line == j.middle || j.wrap.line == j.middle+j.wrap.indent)
 }
 
 // alike reports whether two pieces that are not short have letters of the same cases, as random text of one alphabet has.
@@ -154,6 +166,21 @@ func alike(a, b []byte) bool {
 // a port behind a host.
 func (e *engine) endsLine(p *pattern, win []byte, eof bool) verdict {
 	j := &e.cand.join
+	if j.strings { // a string is whole, and no name of a member
+		g := joint{text: win[j.at:min(len(win), j.at+maxJoint)]}
+		closed := g.quote()
+		g.space()
+		next := g.peek()
+		switch {
+		case e.tooFar(e.cand.start, j.at+min(g.seen, len(g.text))-1):
+			return no
+		case g.more && len(g.text) < maxJoint && !eof:
+			return more
+		case !closed, next == ':', next == '=':
+			return no
+		}
+		return yes
+	}
 	switch {
 	case j.at == len(win):
 		if eof {
