@@ -78,7 +78,7 @@ func (e *engine) heldTails(win []byte, at int) int {
 				if n > t.max+frame && from > at-n+escapeLen && !t.class['/'] { // amid the run, with no escape before
 					break
 				}
-				if win[from-1] == '/' || !precededBy(win, from, t.class) || n <= t.max+frame && t.framed(win[from-1], t.shortest, t.longest) {
+				if win[from-1] == '/' || !precededBy(win, from, t.class) || e.shifted(win, from) || n <= t.max+frame && t.framed(win[from-1], t.shortest, t.longest) {
 					least = from
 				}
 			}
