@@ -362,7 +362,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) || p.within != nil && (start == 0 || !p.within[win[start-1]]) {
 			return no
 		}
-		c.tail, c.cut, c.record = 0, false, endsIn(win, start, p.records)
+		c.tail, c.cut, c.record = 0, false, p.records != nil && endsIn(win, start, p.records)
 		if p.behind != nil {
 			var ok bool
 			if c.tail, c.cut, ok = p.follows(e, win, start); !ok {

@@ -17,7 +17,6 @@ type pattern struct {
 	behind   *tail    // what must precede the keyword, where the mark of a form is amid it; nil: anything may
 	unless   []string // words that may not stand before the keyword
 	amid     [][]byte // words that may not stand in the name that the keyword ends
-	records  []string // words before the keyword that make of a value behind it that isRecord the name of one
 	ofName   bool     // the keyword is the end of a name, not the whole of it
 	steps    []step
 	after    *class // no match where one of these follows the last step, unless its length precedes it; nil: anything may
@@ -38,6 +37,8 @@ type pattern struct {
 	// aside tells of a value that check accepted, by what of the match stands before it and by up to asideMax bytes behind it, that it is
 	// none after all. Nil: it never is.
 	aside func(before, value, next []byte) bool
+
+	records []string // words before the keyword that make of a value behind it that isRecord the name of one
 }
 
 // asideMax is how many bytes behind a value its neighbours are looked for.

@@ -71,3 +71,16 @@ func TestTailMovedToAnotherAlignmentIsHeld(t *testing.T) {
 		require.Equal(t, want, inPieces(t, r.NewStream(), text, func() int { return 1 }), "%q", before)
 	}
 }
+
+// What was decoded may begin with a byte or two before a value whose mark is amid it.
+func TestAShiftedTailIsHeld(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(590)
+	for _, before := range []string{"", "0", "0a"} {
+		text := []byte(before + "W7v-f70ex" + "\u00ad" + "4r23aVv327zq1Mxpc-O6yA_bKxBcs9brmKa" + "AzFu" + m.text(alnumChars, 6) + "==\n")
+		want := r.Scan(text)
+		require.Len(t, want, 1)
+		require.EqualValues(t, len(before), want[0].Start)
+		require.Equal(t, want, inPieces(t, r.NewStream(), text, func() int { return 1 }))
+	}
+}
