@@ -45,6 +45,9 @@ func precededBy(win []byte, at int, c *class) bool {
 	if at == 0 || !c[win[at-1]] {
 		return false
 	}
+	if !endsEscape[win[at-1]] {
+		return true
+	}
 	before := win[max(0, at-escapeLen):at]
 	n := len(before)
 	switch {
@@ -60,6 +63,9 @@ func precededBy(win []byte, at int, c *class) bool {
 	}
 	return !endsColor(win[:at])
 }
+
+// endsEscape are the letters and digits that an escape, or what sets a color, can end in.
+var endsEscape = set("0-9A-Fa-fnrtvmK")
 
 // colorLen is how many bytes of what sets a terminal's colors are looked at: [38;2;255;255;255m.
 const colorLen = 18

@@ -47,7 +47,7 @@ func (p *pattern) excluded(win []byte, at int) bool {
 	if p.ofName && beginsName(win, at) {
 		return true
 	}
-	if at == 0 {
+	if at == 0 || p.unless == nil && p.amid == nil {
 		return false
 	}
 	last := win[at-1]
