@@ -138,6 +138,10 @@ func textGap(rest []byte) (n int, short bool) {
 	for words := 0; ; words++ {
 		begin := n
 		for n < len(rest) && n-begin < assignedMax {
+			if c := rest[n]; assigned[c] && c != '\\' {
+				n++
+				continue
+			}
 			skip, short := between(rest, n)
 			if short {
 				return len(rest), true

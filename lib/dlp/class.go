@@ -62,6 +62,9 @@ func precededBy(win []byte, at int, c *class) bool {
 	if at == 0 || !c[win[at-1]] {
 		return false
 	}
+	if !escapeEnds[win[at-1]] {
+		return true
+	}
 	before := win[max(0, at-escapeLen):at]
 	n := len(before)
 	switch {
@@ -77,6 +80,9 @@ func precededBy(win []byte, at int, c *class) bool {
 	}
 	return !endsColor(win[:at])
 }
+
+// escapeEnds are the letters and digits that an escape, or what sets a color, can end in.
+var escapeEnds = set("0-9A-Fa-fnrtvmK")
 
 // colorLen is how many bytes of what sets a terminal's colors are looked at: [38;2;255;255;255m.
 const colorLen = 18

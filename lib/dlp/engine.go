@@ -359,7 +359,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 	p, c := k.pattern, &e.cand
 	if !c.begun {
 		start := e.pos - len(k.text)
-		if (p.unless != nil || p.amid != nil) && p.excluded(win, start) || p.within != nil && (start == 0 || !p.within[win[start-1]]) {
+		if p.within != nil && (start == 0 || !p.within[win[start-1]]) || p.joins != joinNever && p.excluded(win, start) {
 			return no
 		}
 		c.tail, c.cut, c.record = 0, false, p.records != nil && endsIn(win, start, p.records)
@@ -405,7 +405,7 @@ func (e *engine) advance(k *keyword, win []byte, eof bool) verdict {
 			return no
 		}
 	}
-	if c.framed && !isFramed(win, c.start, c.from) && !beginsField(win, c.start, c.from) {
+	if c.framed && !isFramed(win, c.start, c.from) && !beginsField(win, c.start, c.from) || p.joins == joinNever && p.excluded(win, c.start) { // the latter costs most
 		return no
 	}
 	return yes

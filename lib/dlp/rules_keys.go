@@ -11,12 +11,12 @@ func keysAndBearers() []Rule {
 			Check:   "40 characters of base64 follow, of at least 10 kinds, or a header line of RFC 1421 or RFC 9580",
 			patterns: []pattern{
 				{
-					keywords: []string{"-----BEGIN ", "-----BEGIN+"},
+					keywords: []string{"-----BEGIN"},
 					steps:    seq(privateKeyLine(), run(base64Std, 40, 40)),
 					check:    all(func(m []byte) bool { return varied(m[len(m)-40:], 10) && !isAWSExample(m[len(m)-40:]) }),
 				},
 				{
-					keywords: []string{"-----BEGIN ", "-----BEGIN+"},
+					keywords: []string{"-----BEGIN"},
 					steps:    seq(privateKeyLine(), run(set("A-Za-z-"), 4, 12), lit(":")),
 					check:    all(hasArmorHeader),
 				},
@@ -74,7 +74,7 @@ func keysAndBearers() []Rule {
 // privateKeyLine is the rest of a BEGIN line, in which forms write + for spaces, and what may stand between it and the body.
 func privateKeyLine() []step {
 	label := step{class: set("A-Z0-9 +"), min: len("PRIVATE KEY"), max: 50, check: isPrivateKeyLabel}
-	return seq([]step{label}, lit("-----"), []step{{class: base64Std, min: 0, max: 160, gap: beforeKeyBody}})
+	return seq(run(set(" +"), 1, 1), []step{label}, lit("-----"), []step{{class: base64Std, min: 0, max: 160, gap: beforeKeyBody}})
 }
 
 // lineBreak are line breaks, also as JSON and URLs escape them, and what source code puts between two pieces of a string.

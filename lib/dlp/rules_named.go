@@ -44,7 +44,9 @@ func named(others []Rule) []Rule {
 		ok   func(v []byte) (int, bool)
 	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
 		p := namedPattern(k.name, true, value, &known, k.ok, allCommas)
-		if p.amid, p.spelled, p.joins = forAll, true, joinWrapped; k.name == "ption_key" {
+		p.amid, p.joins = forAll, joinWrapped
+		p.keywords = []string{k.name, strings.Replace(k.name, "_", "-", 1), strings.Replace(k.name, "_", "", 1)}
+		if k.name == "ption_key" {
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
 		}
 		keys.patterns = append(keys.patterns, p)
@@ -147,11 +149,11 @@ func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func
 			if tag, _, ok := bytes.Cut(m[from:], []byte(">")); ok && beginsTag(m[end:from]) && runOf(tagChar, tag, len(tag)) == len(tag) { // behind </password>
 				return 0, 0, false
 			}
-			if known.begin(m[from:]) || m[from] == '=' || m[from] == ':' { // behind what looks like a length
+			if m[from] == '=' || m[from] == ':' { // behind what looks like a length
 				return 0, 0, false
 			}
 			length, ok := ok(m[from:])
-			return from, from + length, ok
+			return from, from + length, ok && !known.begin(m[from:])
 		},
 	}
 }
@@ -357,17 +359,16 @@ func noFolder(check func(m []byte) (int, int, bool)) func(m []byte) (int, int, b
 // rarePassword is namedPassword for those with a percent sign that begins no escape, and for those of 8 to 11 characters, which must look
 // more like made by chance: of all kinds, of which one character and the next mostly are not the same.
 func rarePassword(v []byte) (length int, ok bool) {
-	for i := range v {
-		if _, escaped, _ := hexDigits(v[i+1:], 2); v[i] == '%' && escaped {
+	if bytes.IndexByte(v, '%') < 0 { // namedPassword has judged the longer ones
+		v = bytes.TrimRight(v, ",;)<")
+		return len(v), len(v) < 12 && turns(v)*10 >= len(v)*6 && allKinds(v) && !placeholder(v) && !madeUp(v) && !wordPassword(v)
+	}
+	for i, c := range v {
+		if _, escaped, _ := hexDigits(v[i+1:], 2); c == '%' && escaped {
 			return 0, false
 		}
 	}
-	length, ok = namedPassword(v)
-	if ok && bytes.IndexByte(v[:length], '%') >= 0 {
-		return length, allKinds(v[:length]) || byChance(v[:length])
-	}
-	v = bytes.TrimRight(v, ",;)<")
-	return len(v), len(v) < 12 && allKinds(v) && turns(v)*10 >= len(v)*6 && !placeholder(v) && !madeUp(v) && !wordPassword(v)
+	return namedPassword(v)
 }
 
 // turns returns how often a character of v is of another kind than the one before.
