@@ -64,6 +64,8 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"keys that count":               "ENC_KEY=000102030405060708090a0b0c0d0e0f\napi_key=f0e0d0c0b0a090807060504030201000",
 			"digests of words":              "api_key: 098f6bcd4621d373cade4e832627b4f6\ntoken_secret: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 			"Kubernetes' example":           "data:\n  password: MWYyZDFlMmU2N2Rm\n  username: YWRtaW4=",
+			"the next option of helm":       `helm upgrade --set auth.password="$PASSWORD" --set image.tag=` + m.text(hexChars, 39) + "a --wait\nmysql --password --set image.tag=" + m.text(hexChars, 39) + "a",
+			"an object's key, numbered":     "     1\tstorage_key: " + m.uuid() + "\n     2\tname: x\n",
 			"Amazon's example in pieces":    `"aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "EXAMPLEKEY"`,
 			"Django's key of a start":       "SECRET_KEY = 'django-insecure-" + m.text(alnumChars, 50) + "'",
 			"passwords of tests":            `{"password": "P@ssw0rd1234"} {"password":"ValidPass123!"} {"password":"Hello123World!"} {"password":"MyStr0ngP@ss!"} {"password":"1qaz2wsx3edc"} {"password":"LongEnoughPass1!"} {"password":"Demo1234Demo1234"}`,

@@ -142,8 +142,8 @@ func namedPattern(name string, fold bool, steps []step, known *prefixes, ok func
 			n, _ := between(m[end:min(len(m), end+gapMax)])
 			from := end + n
 			if between := m[end:from]; !assigns(between) && !(listed(between, may) && hasDigit(m[from:])) || string(between) == "," && digits(m[from:]) < 2 ||
-				(!assigns(between) || bytes.ContainsAny(between, "\n\\")) && assignsItself(m[from:]) || // issued access_token id=4f…, and the next of a list
-				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(m[from:], []byte("--")) { // an empty field of a form, and the boundary behind it
+				(!assigns(between) || bytes.ContainsAny(between, "\n\\") || bytes.Contains(between, []byte(" --"))) && assignsItself(m[from:]) || // issued access_token id=4f…, the next of a list or option
+				upperLetter[name[0]] && !hasDigit(m[from:]) || bytes.HasPrefix(bytes.TrimLeft(m[from:], "+"), []byte("--")) { // an empty field of a form, and the boundary behind it
 				return 0, 0, false
 			}
 			if tag, _, ok := bytes.Cut(m[from:], []byte(">")); ok && beginsTag(m[end:from]) && runOf(tagChar, tag, len(tag)) == len(tag) { // behind </password>

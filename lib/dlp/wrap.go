@@ -152,7 +152,7 @@ func (j *join) wrapped(assembled []byte) bool {
 	}
 	if j.joints == 1 {
 		begin := assembled[j.value:j.piece]
-		return len(begin) >= beginLine && len(assembled)-j.value >= twoLines && alike(begin, last)
+		return len(begin) >= beginLine && len(assembled)-j.value >= twoLines && alike(begin, last) && !isRecord(begin) // which is whole
 	}
 	return len(last) <= j.middle && (j.strings && j.wrap.begin == j.middle || j.wrap.named == j.middle || j.wrap.line == j.middle || j.wrap.line == j.middle+j.wrap.indent)
 }
