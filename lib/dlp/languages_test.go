@@ -193,3 +193,12 @@ func TestLettersOfMathematicalAlphabets(t *testing.T) {
 		return c
 	}, token))), 1)
 }
+
+func TestHexadecimalNumbersOfManyDigits(t *testing.T) {
+	r := builtin(t)
+	for _, token := range []string{newMaker(908).github(), "AKIA" + newMaker(909).text(base32Chars, 16)} {
+		for _, text := range []string{"SELECT 0x" + hex.EncodeToString([]byte(token)) + ";", "blob=0x" + strings.ToUpper(hex.EncodeToString([]byte(token))), "x0x" + hex.EncodeToString([]byte(token))} {
+			require.Len(t, r.Scan([]byte(text)), 1, "%q", text)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func (r *runs) open(v *view, e *encoding, phase, end int) {
 		if e.value[x.c] == noValue { // only behind it is the run one of e
 			k.acc, k.bits = 0, 0
 			k.view.begin(nil)
-			from += e.group - 1
+			from += ((phase-from-1)%e.group + e.group) % e.group // to the next group, which may be what follows
 			continue
 		}
 		if b, ok := k.push(x.c, x.start); ok {
