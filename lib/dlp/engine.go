@@ -449,7 +449,9 @@ func (e *engine) skip(win []byte, at int) {
 	e.state, e.pos, e.open, e.block, e.first = 0, at, false, at, at
 	e.loose.skip(at)
 	e.exact.skip(at)
-	e.phrase = phraseAt(win, at)
+	if e.rules.words != nil {
+		e.phrase = phraseAt(win, at)
+	}
 }
 
 // waits reports whether a match has begun in win.

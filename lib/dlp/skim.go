@@ -8,19 +8,19 @@ import (
 // skimmer tells where no keyword begins that a match could, for much less than the automaton needs. It knows which pairs of bytes the begins
 // of all of them are made of, and what it asks for a place does not depend on the place before.
 type skimmer struct {
-	pairs [1 << 16]uint8       // by two bytes, little endian: of which kinds of keywords they are the first two (low bits), or the two behind those
+	pairs [1 << 16]uint16      // by two bytes, little endian: of which kinds of keywords they are the first two (low bits), the second and the third, or the third and the fourth
 	three [1 << skimBits]uint8 // by hash of the first three bytes: none, longer or whole
 	four  [1 << fourBits]uint8 // by hash of the first four, of those that have as many: 1
 }
 
 const (
-	// skimKinds is into how many kinds keywords are divided, so that few texts have the first pair of one and the second of another that
+	// skimKinds is into how many kinds keywords are divided, so that few texts have the first pair of one and the others of another that
 	// is of the same kind.
-	skimKinds = 4
-	// firstPairs has the low bits of eight pairs.
-	firstPairs = 0x0F0F0F0F0F0F0F0F
+	skimKinds = 5
+	// firstPairs has the low bits of four pairs.
+	firstPairs = 0x001F001F001F001F
 	// skimAt is how many pairs there are in one number.
-	skimAt = 8
+	skimAt = 4
 
 	// skimLen is how many bytes of a keyword are looked at at least, and skimMost at most.
 	skimLen, skimMost = 3, 4
@@ -86,8 +86,9 @@ func (s *skimmer) add(k *keyword, follows []*class) {
 			begin[i] = k.bytesAt(i)
 		}
 	}
-	s.pair(begin[0], begin[1], 1<<k.kind())
-	s.pair(begin[2], begin[3], 1<<k.kind()<<skimKinds)
+	for i := range skimMost - 1 {
+		s.pair(begin[i], begin[i+1], 1<<(k.kind()+i*skimKinds))
+	}
 }
 
 // kind divides keywords: the short ones, behind which nearly anything may stand, from the rest, and that evenly.
@@ -107,7 +108,7 @@ func (k *keyword) bytesAt(i int) []byte {
 }
 
 // pair adds kinds to each pair of a byte of first and one of second.
-func (s *skimmer) pair(first, second []byte, kinds uint8) {
+func (s *skimmer) pair(first, second []byte, kinds uint16) {
 	for _, one := range first {
 		for _, two := range second {
 			s.pairs[uint16(one)|uint16(two)<<8] |= kinds
@@ -155,17 +156,18 @@ func (s *skimmer) begin(text string, follows []*class) {
 // the first of those.
 func (s *skimmer) next(text []byte, from int) int {
 	known, pairs, at := &s.pairs, uint64(0), from-skimAt
-	for ; at+2*skimAt < len(text); at += skimAt {
-		b := (*[skimAt + 1]byte)(text[at+skimAt:])
-		after := uint64(known[two(b, 0)]) | uint64(known[two(b, 1)])<<8 | uint64(known[two(b, 2)])<<16 | uint64(known[two(b, 3)])<<24 |
-			uint64(known[two(b, 4)])<<32 | uint64(known[two(b, 5)])<<40 | uint64(known[two(b, 6)])<<48 | uint64(known[two(b, 7)])<<56
-		second := pairs>>16 | after<<48 // for each pair the one two bytes behind it
-		marks := pairs & (second >> skimKinds) & firstPairs
-		pairs = after
-		for ; marks != 0; marks &= marks - 1 {
-			i := at + bits.TrailingZeros64(marks)/8
-			if s.begins(binary.LittleEndian.Uint32(text[i:])) {
-				return i
+	for ; at+3*skimAt < len(text); at += 2 * skimAt {
+		b := (*[2*skimAt + 1]byte)(text[at+skimAt:])
+		next := uint64(known[two(b, 0)]) | uint64(known[two(b, 1)])<<16 | uint64(known[two(b, 2)])<<32 | uint64(known[two(b, 3)])<<48
+		last := uint64(known[two(b, 4)]) | uint64(known[two(b, 5)])<<16 | uint64(known[two(b, 6)])<<32 | uint64(known[two(b, 7)])<<48
+		marks, more := begun(pairs, next), begun(next, last)
+		pairs = last
+		for at := at; marks|more != 0; marks, more, at = more, 0, at+skimAt {
+			for ; marks != 0; marks &= marks - 1 {
+				i := at + bits.TrailingZeros64(marks)/16
+				if s.begins(binary.LittleEndian.Uint32(text[i:])) {
+					return i
+				}
 			}
 		}
 	}
@@ -178,7 +180,12 @@ func (s *skimmer) next(text []byte, from int) int {
 	return at
 }
 
-func two(text *[skimAt + 1]byte, i int) uint16 { return binary.LittleEndian.Uint16(text[i:]) }
+// begun marks those of pairs with which a keyword of some kind may begin, as next are the pairs behind them.
+func begun(pairs, next uint64) uint64 {
+	return pairs & ((pairs>>16 | next<<48) >> skimKinds) & ((pairs>>32 | next<<32) >> (2 * skimKinds)) & firstPairs
+}
+
+func two(text *[2*skimAt + 1]byte, i int) uint16 { return binary.LittleEndian.Uint16(text[i:]) }
 
 // begins reports whether a keyword may begin with these four bytes.
 func (s *skimmer) begins(text uint32) bool {
