@@ -3,7 +3,6 @@ package dlp
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // keyword is a text that starts a pattern.
@@ -17,15 +16,15 @@ type keyword struct {
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.
-// A state is the index of its row in next. Rows of states that stand for fewer than skimLen bytes come first, the root as state 0, and
+// A state is the number of its row in next. Rows of states that stand for fewer than skimLen bytes come first, the root as state 0, and
 // rows of states at which a keyword ends last, so that comparisons tell.
 type automaton struct {
 	column  [256]uint8 // of a byte; bytes in no keyword share column 0
 	width   uint32     // of a row
-	next    []uint16   // next[state+column[b]]; narrow, so that what is used most stays in the nearest cache
+	next    []uint16   // next[state*width+column[b]]; narrow, so that what is used most stays in the nearest cache
 	accepts uint32     // states from here on have hits
 	deep    uint32     // states from here on, and before accepts, stand for skimLen bytes or more
-	depth   []uint16   // by row: how many bytes of a keyword have been seen
+	depth   []uint16   // by state: how many bytes of a keyword have been seen
 	hits    [][]keyword
 	skim    *skimmer
 }
@@ -45,39 +44,36 @@ type node struct {
 	hits  []keyword
 }
 
-// newAutomaton fails when the keywords are more than a table of 16-bit numbers can hold.
+// newAutomaton fails when the keywords need more states than a 16-bit number can tell apart.
 func newAutomaton(keywords []keyword) (automaton, error) {
 	var a automaton
 	a.columns(keywords)
 	nodes := a.trie(keywords)
-	if size := len(nodes) * int(a.width); size > 1<<16 {
-		return automaton{}, &tableError{size}
+	if len(nodes) > maxStates {
+		return automaton{}, &tableError{len(nodes)}
 	}
 	a.flatten(nodes, link(nodes))
 	a.skim = newSkimmer(keywords)
 	return a, nil
 }
 
-// tableError says how many entries a table would have.
-type tableError struct{ size int }
+// maxStates is how many states a table may have.
+const maxStates = 1 << 16
+
+// tableError says how many states there would be.
+type tableError struct{ states int }
 
 func (e *tableError) Error() string {
-	return fmt.Sprintf("the keywords of all rules need a table of %d entries; the limit is %d", e.size, 1<<16)
+	return fmt.Sprintf("the keywords of all rules need a table of %d states; the limit is %d", e.states, maxStates)
 }
 
-// columns gives each byte that is in a keyword a column. Parameters begin with ? or &: where keywords with these are compared exactly
-// afterwards, both have one, which leaves the table more room.
+// columns gives each byte that is in a keyword a column.
 func (a *automaton) columns(keywords []keyword) {
 	var used class
-	twins := true
 	for _, k := range keywords {
 		for i := range len(k.text) {
 			used[fold(k.text[i])] = true
 		}
-		twins = twins && !((k.pattern == nil || k.pattern.fold) && strings.ContainsAny(k.text, "?&"))
-	}
-	if twins {
-		used['&'], used['?'] = used['&'] || used['?'], false
 	}
 	a.width = 1
 	for c, in := range used {
@@ -88,9 +84,6 @@ func (a *automaton) columns(keywords []keyword) {
 	}
 	for c := range a.column {
 		a.column[c] = a.column[fold(byte(c))]
-	}
-	if twins {
-		a.column['?'] = a.column['&']
 	}
 }
 
@@ -146,12 +139,12 @@ func (a *automaton) flatten(nodes []node, order []int32) {
 			deep = append(deep, n)
 		}
 	}
-	a.deep = uint32(len(shallow)) * a.width
-	a.accepts = a.deep + uint32(len(deep))*a.width
+	a.deep = uint32(len(shallow))
+	a.accepts = a.deep + uint32(len(deep))
 	rows := slices.Concat(shallow, deep, loud)
 	row := make([]uint32, len(nodes))
 	for i, n := range rows {
-		row[n] = uint32(i) * a.width
+		row[n] = uint32(i)
 	}
 	a.next = make([]uint16, 0, len(rows)*int(a.width))
 	a.depth = make([]uint16, len(rows))
@@ -165,9 +158,14 @@ func (a *automaton) flatten(nodes []node, order []int32) {
 	}
 }
 
+// step returns the state behind c.
+func (a *automaton) step(state uint32, c byte) uint32 {
+	return uint32(a.next[state*a.width+uint32(a.column[c])])
+}
+
 // goesOnOtherwise reports whether none of the keywords that end in state can be what is looked for, as rest follows.
 func (a *automaton) goesOnOtherwise(state uint32, rest []byte) bool {
-	hits := a.hits[state/a.width]
+	hits := a.hits[state]
 	for i := range hits {
 		if hits[i].otherwise(rest) != yes {
 			return false
@@ -180,11 +178,11 @@ func (a *automaton) goesOnOtherwise(state uint32, rest []byte) bool {
 // found: at such an end. Where no keyword begins it does not look at each byte, so that a state may come out that stands for less
 // than was read, but for nothing of which a keyword could come.
 func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint32, found bool) {
-	next, deep, accepts := a.next, a.deep, a.accepts
+	deep, accepts := a.deep, a.accepts
 	for pos < len(text) {
 		sure := pos // a keyword may begin so that it is not deep before this
 		if state < deep {
-			begun := pos - int(a.depth[state/a.width])
+			begun := pos - int(a.depth[state])
 			at := a.skim.next(text, begun)
 			if at > begun {
 				state, pos = 0, at
@@ -192,7 +190,7 @@ func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint
 			sure = min(at+skimLen, len(text))
 		}
 		for {
-			state = uint32(next[state+uint32(a.column[text[pos]])])
+			state = a.step(state, text[pos])
 			pos++
 			if state >= accepts && !a.goesOnOtherwise(state, text[pos:]) {
 				return pos, state, true

@@ -103,7 +103,7 @@ func (e *engine) match(win []byte, eof bool) {
 // held returns the index of the first byte that may still belong to a finding to come. An open candidate starts within
 // the automaton's depth, as its keyword is a suffix of what the state stands for.
 func (e *engine) held(win []byte) int {
-	at := e.heldTails(win, e.pos-int(e.rules.auto.depth[e.state/e.rules.auto.width]))
+	at := e.heldTails(win, e.pos-int(e.rules.auto.depth[e.state]))
 	if len(e.rules.expressions.all) > 0 {
 		at = min(at, e.block)
 	}
@@ -123,7 +123,7 @@ func (e *engine) heldFrom(win []byte, from int) int {
 	e.skip(win, from)
 	a := &e.rules.auto
 	for _, c := range win[from:] {
-		e.state = uint32(a.next[e.state+uint32(a.column[c])])
+		e.state = a.step(e.state, c)
 	}
 	e.pos, e.block = len(win), len(win)
 	if k := e.rules.known; k != nil {
@@ -170,7 +170,7 @@ func (e *engine) reset() {
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
 // behind it, so that findings do not overlap.
 func (e *engine) judge(win []byte, eof bool) bool {
-	hits := e.rules.auto.hits[e.state/e.rules.auto.width]
+	hits := e.rules.auto.hits[e.state]
 	for ; e.cand.hit < len(hits); e.cand.hit, e.cand.begun, e.cand.join = e.cand.hit+1, false, (join{}) {
 		k := &hits[e.cand.hit]
 		switch other := k.otherwise(win[e.pos:]); {

@@ -73,7 +73,7 @@ func (x *expressions) wanted(region, lowered []byte, wanted []bool) bool {
 	}
 	for pos, state, found := 0, uint32(0), true; found; {
 		if pos, state, found = x.auto.seek(region, pos, state); found {
-			for _, k := range x.auto.hits[state/x.auto.width] {
+			for _, k := range x.auto.hits[state] {
 				wanted[k.rule], some = true, true
 			}
 		}

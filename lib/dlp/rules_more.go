@@ -78,6 +78,7 @@ var moreTokens = []row{
 	{"inngest-signing-key", "Inngest signing key", "signkey-prod-|signkey-test-|signkey-branch-", "<h>{64}", "https://www.inngest.com/docs/platform/signing-keys", "", nil},
 	{"lob-api-key", "Lob API key", "live_|test_", "<h>{35}", "https://docs.lob.com", "", nil},
 	{"twilio-account-token", "Twilio account SID and its auth token", "AC", "<h>{32}:<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
+	{"adafruit-io-key", "Adafruit IO key", "aio_", "<a>{28}", "https://io.adafruit.com/api/docs/#authentication", "upper and lower case mixed", mixedCase},
 	{"shopify-partner-token", "Shopify partner API token", "prtapi_", "<h>{32,40}", shopifyTokens, "", nil},
 }
 

@@ -13,8 +13,8 @@ func named(others []Rule) []Rule {
 	var known prefixes
 	for _, rule := range others {
 		for _, p := range rule.patterns {
-			if !p.fold && p.behind == nil && rule.Name != "discord-token" { // which has begins of two letters
-				for _, k := range p.keywords {
+			for _, k := range p.keywords {
+				if !p.fold && p.behind == nil && len(k) > 2 { // two letters begin too many other values
 					known[k[0]] = append(known[k[0]], k)
 				}
 			}

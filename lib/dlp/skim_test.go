@@ -15,8 +15,8 @@ import (
 func (a *automaton) ends(text []byte) (ends []int, hits [][]keyword) {
 	state := uint32(0)
 	for i, c := range text {
-		if state = uint32(a.next[state+uint32(a.column[c])]); state >= a.accepts {
-			ends, hits = append(ends, i+1), append(hits, a.hits[state/a.width])
+		if state = a.step(state, c); state >= a.accepts {
+			ends, hits = append(ends, i+1), append(hits, a.hits[state])
 		}
 	}
 	return ends, hits
@@ -88,7 +88,7 @@ func TestSeekFindsWhatSteppingFinds(t *testing.T) {
 				}
 				require.Less(t, seen, len(ends), "%q", text)
 				require.Equal(t, ends[seen], pos, "%q", text)
-				require.Equal(t, names(hits[seen], text[:pos]), names(r.auto.hits[state/r.auto.width], text[:pos]), "%q", text)
+				require.Equal(t, names(hits[seen], text[:pos]), names(r.auto.hits[state], text[:pos]), "%q", text)
 				seen++
 			}
 		}

@@ -153,6 +153,7 @@ var forms = []form{
 	{"1Password secret key", "OP_SECRET_KEY", "A3-[c6]-[c6]-[c5]-[c5]-[c5]", false},
 	{"1Password secret key, joined", "OP_SECRET_KEY", "A3-[c6]-[c11]-[c5]-[c5]-[c5]", false},
 	{"Grafana service account token", "GRAFANA_TOKEN", "glsa_[a32]_[h8]", false},
+	{"Adafruit IO key", "ADAFRUIT_IO_KEY", "aio_[a28]", false},
 	{"New Relic user key", "NEW_RELIC_API_KEY", "NRAK-[c27]", false},
 	{"New Relic insert key", "NEW_RELIC_INSERT_KEY", "NRII-[u32]", false},
 	{"Sentry user token", "SENTRY_AUTH_TOKEN", "sntryu_[h64]", false},
