@@ -54,7 +54,7 @@ func (l Limits) withDefaults() Limits {
 // field, several field lines joined by commas; the last coding of a list was applied last. Names are matched in any case,
 // x-gzip is gzip, and identity is no coding. Without a coding the reader yields r's bytes and no limit applies.
 //
-// An unknown coding, or more than three, is an [*UnsupportedError] here, before anything is read. Errors of Read are a
+// An unknown coding is an [*UnsupportedError], and more than three a [*LimitError], here, before anything is read. Errors of Read are a
 // [*LimitError] where a limit was passed, a [*CorruptError] where the coded data is wrong, incomplete or followed by
 // other bytes, and r's own error, as it is, where r fails. An error stays: each later Read returns it.
 //
@@ -89,7 +89,7 @@ func parse(encoding string) ([]string, error) {
 			return nil, &UnsupportedError{Coding: name}
 		}
 		if codings = append(codings, name); len(codings) > maxCodings {
-			return nil, &UnsupportedError{Coding: strings.Join(codings, ", ")}
+			return nil, &LimitError{Coding: strings.Join(codings, ", "), Limit: "codings", Max: maxCodings}
 		}
 	}
 	return codings, nil

@@ -130,17 +130,23 @@ func TestSeveralMembersAndFramesAreOneBody(t *testing.T) {
 
 func TestUnknownCodingIsRefusedBeforeReading(t *testing.T) {
 	for encoding, coding := range map[string]string{
-		"lzma":                   "lzma",
-		"gzip, LZMA":             "lzma",
-		"gzip;q=1":               "gzip;q=1",
-		"gzip gzip":              "gzip gzip",
-		"gzip, gzip, gzip, gzip": "gzip, gzip, gzip, gzip",
+		"lzma":       "lzma",
+		"gzip, LZMA": "lzma",
+		"gzip;q=1":   "gzip;q=1",
+		"gzip gzip":  "gzip gzip",
 	} {
 		_, err := Body(encoding, iotest.ErrReader(errors.New("was read")), Limits{})
 		var unsupported *UnsupportedError
 		require.ErrorAs(t, err, &unsupported, encoding)
 		require.Equal(t, coding, unsupported.Coding)
 	}
+}
+
+func TestTooManyCodingsAreALimit(t *testing.T) {
+	_, err := Body("gzip, br, gzip, zstd", iotest.ErrReader(errors.New("was read")), Limits{})
+	var limit *LimitError
+	require.ErrorAs(t, err, &limit)
+	require.Equal(t, LimitError{Coding: "gzip, br, gzip, zstd", Limit: "codings", Max: 3}, *limit)
 }
 
 func TestCorruptBodies(t *testing.T) {
@@ -342,7 +348,8 @@ func FuzzBody(f *testing.F) {
 		r, err := Body(encoding, bytes.NewReader(data), limits)
 		if err != nil {
 			var unsupported *UnsupportedError
-			require.ErrorAs(t, err, &unsupported)
+			var limit *LimitError
+			require.True(t, errors.As(err, &unsupported) || errors.As(err, &limit), "%v", err)
 			return
 		}
 		got, err := io.ReadAll(r)

@@ -2,9 +2,9 @@ package decode
 
 import "fmt"
 
-// UnsupportedError says that a body has a coding that is not known, or too many of them.
+// UnsupportedError says that a body has a coding that is not known.
 type UnsupportedError struct {
-	Coding string // the name as sent, in lower case; the list, where it is too long
+	Coding string // the name as sent, in lower case
 }
 
 func (e *UnsupportedError) Error() string {
@@ -13,9 +13,9 @@ func (e *UnsupportedError) Error() string {
 
 // LimitError says that a body becomes larger than allowed: a decompression bomb, or meant to be one for all we know.
 type LimitError struct {
-	Coding string // of the layer that passed the limit
-	Limit  string // "size", "ratio" or "window"
-	Max    int64  // bytes; for a ratio, decoded bytes per coded byte
+	Coding string // of the layer that passed the limit; the list, where there are too many
+	Limit  string // "size", "ratio", "window" or "codings"
+	Max    int64  // bytes; for a ratio, decoded bytes per coded byte; for codings, how many
 }
 
 func (e *LimitError) Error() string {

@@ -27,6 +27,8 @@ func hostile(m maker, size int, values []string) map[string][]byte {
 		"api_key=", "api_key=a1", "api_key=a1B2", "api_key=api-key=" + strings.Repeat("aB1", 50), "_KEY", "_token",
 		"_KEY=", "_KEY=a1B2c3\n", "api_key=a1B2\n", "api_k\n", "ACME_API_KEY=a1B2c3d4\n    ", "acces\n", "twilio_auth_token=a1\n", "postgres://user:p4\n", "hooks.slack.com/\n", "eyJhbGci\n",
 		"-us1", "\n-us1", "ab1\n-us1", `a1","-us1`, `"a":"a1","-us1`, "ab1/AZDO", "a\nAZDOab\n", "ab12\n    ab12\n    FFFFNR", "acme_token=a1B2c3d4e5f6g7h8i9j0k1l2 ", "password=", "password=passwd", "password: secret ",
+		`\1` + strings.Repeat("API_KEY=", 23), " " + strings.Repeat("API_KEY=", 23), "-0-9a1B2%25" + strings.Repeat("api_key=", 35),
+		"%25" + strings.Repeat("pwd:", 50), strings.Repeat("pwd=", 40) + "\n", `" "ak-merge ":"%25  `,
 		"password=" + strings.Repeat("a1B", 60), "passwd" + strings.Repeat(" ", 64), `"datadog_api_key"` + strings.Repeat(" ", 20), `"auth": "`,
 		"https://", "https://a:bcdefghijkl", "postgres://user:pass", "redis://", "machine a login b password ", "machine ",
 		"\u200b", "g\u200b", "\x00", "e\x00", "рассказ о том, как ", "gһр_", "ａｂｃｄ", "&", "&abcdefghij", "&#00000065;",

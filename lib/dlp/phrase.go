@@ -14,7 +14,6 @@ var bip39Words string
 const (
 	phraseMax    = 24 // words
 	phraseGap    = 24 // bytes between two words
-	phraseTags   = 80 // bytes between two words with tags between them
 	phraseWord   = 8  // letters of the longest word
 	wordBits     = 11
 	phraseShort  = 12
@@ -25,9 +24,9 @@ const (
 // [Builtin]: one in sixteen sequences of twelve words of the list has a valid checksum by chance, so that a text on the list itself may be
 // taken for one; words in the list's order never are. Up to 24 words are held back while each is of the list.
 //
-// Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "`, a number or a label that ends in one
-// (word7), or up to 80 with the tags of HTML among them. A phrase of which other words of the list stand around is found as well. The checksum
-// is 4 to 8 bits.
+// Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "` or a number, among which there may be
+// names of tags (</li><li>) and labels that end in a digit (w7), unless those are words of the list. A phrase of which other words of the list
+// stand around is found as well. The checksum is 4 to 8 bits.
 func SeedPhrases() []Rule {
 	list := map[[phraseWord]byte]uint16{}
 	for i, w := range strings.Fields(bip39Words) {
@@ -47,9 +46,7 @@ type phrase struct {
 	pos     int
 	begun   bool // a word has begun, at start
 	start   int
-	n       int // words of the list in a row
-	tag     tagState
-	tags    bool    // one stood behind the last word
+	n       int     // words of the list in a row
 	other   [2]byte // the last bytes that are not ASCII, the second of them at otherAt
 	otherAt int
 	last    [phraseMax]word
@@ -96,7 +93,7 @@ func (e *engine) heldPhrase() int {
 	if p.begun && p.pos-p.start <= phraseWord+1 {
 		at = p.start
 	}
-	if p.n > 0 && at-p.ago(0).end <= p.gap() {
+	if p.n > 0 && at-p.ago(0).end <= phraseGap {
 		for i := min(p.n, phraseMax) - 1; i >= 0; i-- {
 			if w := p.ago(i); !e.tooFar(w.start, p.pos-1) {
 				return min(at, w.start)
@@ -104,46 +101,6 @@ func (e *engine) heldPhrase() int {
 		}
 	}
 	return at
-}
-
-// tagState is where in a tag of HTML or XML a text is: <td class="word">, </td>, <br/>.
-type tagState uint8
-
-const (
-	noTag tagState = iota
-	tagBegun
-	tagName
-	tagRest
-	tagEnd // behind its last slash
-	brokenTag
-)
-
-// next returns the state behind c, which is in lower case.
-func (t tagState) next(c byte) tagState {
-	switch {
-	case c == '>' && t != tagBegun:
-		return noTag
-	case t == tagBegun && c == '/', t <= tagName && lower[c], t == tagName && (digit[c] || c == '-'):
-		return tagName
-	case t == tagName && (c == ' ' || c == '\n' || c == '\t'), t == tagRest && c != '<' && c != '/':
-		return tagRest
-	case t == tagName && c == '/', t == tagRest && c == '/':
-		return tagEnd
-	case t == tagEnd:
-		if c == '/' || c == '<' {
-			return brokenTag
-		}
-		return tagRest
-	}
-	return brokenTag
-}
-
-// gap is how many bytes may stand behind the last word before the next.
-func (p *phrase) gap() int {
-	if p.tag != noTag || p.tags {
-		return phraseTags
-	}
-	return phraseGap
 }
 
 // parts reports whether the bytes c that is not ASCII, and the two before it, may stand between two words: spaces, dots and lines of other
@@ -172,13 +129,6 @@ func (p *phrase) parts(c byte) bool {
 func (e *engine) phrases(win []byte, eof bool) {
 	p := &e.phrase
 	for ; p.pos < len(win); p.pos++ {
-		c := fold(win[p.pos])
-		if p.tag != noTag {
-			if p.tag = p.tag.next(c); p.tag == brokenTag || p.pos-p.ago(0).end > phraseTags {
-				p.tag, p.n = noTag, 0
-			}
-			continue
-		}
 		if inWord(win, p.pos) {
 			if !p.begun {
 				p.begun, p.start = true, p.pos
@@ -188,10 +138,7 @@ func (e *engine) phrases(win []byte, eof bool) {
 		if p.begun {
 			e.word(win)
 		}
-		switch {
-		case c == '<' && p.n > 0:
-			p.tag, p.tags = tagBegun, true
-		case c >= 0x80 && !p.parts(c):
+		if c := win[p.pos]; c >= 0x80 && !p.parts(c) {
 			p.n = 0
 		}
 	}
@@ -204,9 +151,6 @@ func (e *engine) phrases(win []byte, eof bool) {
 func (e *engine) word(win []byte) {
 	p := &e.phrase
 	p.begun = false
-	if p.pos < len(win) && digit[win[p.pos]] && !(p.start > 0 && digit[win[p.start-1]]) { // a label
-		return
-	}
 	if p.pos-p.start > phraseWord+1 { // its begin may have left the window
 		p.n = 0
 		return
@@ -217,13 +161,14 @@ func (e *engine) word(win []byte) {
 		index, ok = e.lookUp(win[p.start:p.pos])
 	}
 	switch {
+	case !ok && (p.pos < len(win) && digit[win[p.pos]] || namesTag(win, p.start)):
+		return
 	case !ok:
 		p.n = 0
 		return
-	case p.n > 0 && p.start-p.ago(0).end > p.gap():
+	case p.n > 0 && p.start-p.ago(0).end > phraseGap:
 		p.n = 0
 	}
-	p.tags = false
 	p.n++
 	*p.ago(0) = word{index, p.start, p.pos}
 	for length := phraseShort; length <= min(p.n, phraseMax); length += phraseStride {
@@ -238,6 +183,11 @@ func (e *engine) word(win []byte) {
 		start := e.base + int64(from)
 		e.found = append(e.found, Finding{Rule: name, Start: start, End: start + int64(len(value)), Sample: "…", Label: e.rules.labelOf(name, value), covers: true})
 	}
+}
+
+// namesTag reports whether the word at win[at] stands where a tag of HTML or XML has its name.
+func namesTag(win []byte, at int) bool {
+	return at > 0 && win[at-1] == '<' || at > 1 && win[at-1] == '/' && win[at-2] == '<'
 }
 
 func (e *engine) lookUp(text []byte) (index uint16, ok bool) {

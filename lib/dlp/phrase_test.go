@@ -73,9 +73,11 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 				"base64":     base64.StdEncoding.EncodeToString([]byte(" " + strings.Join(words, " "))),
 				"plus":       strings.Join(words, "+"),
 				"list":       "<li>" + strings.Join(words, "</li>\n    <li>") + "</li>",
-				"table":      `<td class="word">` + strings.Join(words, `</td> <td class="word">`) + "</td>",
 				"breaks":     strings.Join(words, "<br/>"),
 				"tags, json": asJSON("<p>" + strings.Join(words, "</p><p>") + "</p>"),
+				"digits":     strings.Join(words, "1 ") + "1",
+				"in signs":   "<" + strings.Join(words, ">, <") + ">",
+				"less than":  strings.Join(words, " < "),
 				"labels":     labelled(words),
 				"nbsp":       strings.Join(words, "\u00a0"),
 				"dots":       strings.Join(words, " · "),
@@ -98,11 +100,11 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 	}
 }
 
-// labelled writes words as members: "word1":"abandon".
+// labelled writes words as members: "w1":"abandon".
 func labelled(words []string) string {
 	var b strings.Builder
 	for i, w := range words {
-		fmt.Fprintf(&b, `"word%d":"%s",`, i+1, w)
+		fmt.Fprintf(&b, `"w%d":"%s",`, i+1, w)
 	}
 	return b.String()
 }

@@ -224,7 +224,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
 	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
-	if len(v) < 16 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("AWS::")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || bytes.IndexByte(bytes.TrimRight(v, "="), '=') >= 0 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("AWS::")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {

@@ -293,6 +293,9 @@ func (r *ruling) scanDecoded(rules scanner, coding string, sent []byte, p place)
 	defer stream.Release()
 	chunk := make([]byte, 32<<10)
 	for {
+		if err := r.req.Context().Err(); err != nil { // nobody waits for what is judged
+			return 0, false, &forward.BodyError{Err: err}
+		}
 		n, err := body.Read(chunk)
 		size += int64(n)
 		_, fs := stream.Scan(chunk[:n])

@@ -78,32 +78,27 @@ func refuseMessage(x *forward.Exchange, err error) []byte {
 type messages struct {
 	r       *ruling
 	flow    *flow
-	quoted  quotedMessage
 	patches []wsframe.Patch
 }
 
 func newMessages(r *ruling) *messages {
 	p := place{where: "body", location: "WebSocket message", part: message, offsets: true}
-	return &messages{r: r, flow: newFlow(r, p, asText{r.rules.all}, locate.NewMessage()), quoted: quotedMessage{most: r.filter.bounds.whole}}
+	return &messages{r: r, flow: newFlow(r, p, asText{r.rules.all}, locate.NewMessage())}
 }
 
 func (m *messages) Start(wsframe.Opcode) {
 	m.flow.reset()
-	m.quoted.reset()
 	m.r.located = 0 // a connection has no end
 }
 
 func (m *messages) Write(p []byte) (clean int64, err error) {
-	m.quoted.add(p)
 	clean, m.patches, err = m.flow.scan(p)
 	return clean, err
 }
 
 func (m *messages) Finish() (err error) {
-	if m.patches, err = m.flow.finish(); err != nil {
-		return err
-	}
-	return m.quoted.judge(m.r, m.flow.p)
+	m.patches, err = m.flow.finish()
+	return err
 }
 
 // Patches implements wsframe.Rewriter.

@@ -131,6 +131,7 @@ func newClaudeChain(t *testing.T, s *providertest.Server, kind string, order []s
 	c.secrets.forget(dummy.JSON())
 	c.secrets.forget([]byte(dummyauth.ClaudeKey(seed)))
 	c.secrets.forget(throwaway.Claude{Seed: "another"}.JSON())
+	c.secrets.forget([]byte(throwaway.Claude{Seed: "another"}.APIKey())) // of which the first random character may be the same
 	held := claudeHeld{login: dummy.JSON()}
 	if kind == claudeKey {
 		held = claudeHeld{key: dummyauth.ClaudeKey(seed)}
