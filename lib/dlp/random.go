@@ -11,21 +11,23 @@ func randomText(b []byte) bool {
 	return digitRuns(b) > 1 || mixedCase(b)
 }
 
+// kindOf returns which kind of characters c is of: small letters, digits, capitals or, as 0, what is none of them.
+func kindOf(c byte) int {
+	switch {
+	case lower[c]:
+		return 1
+	case digit[c]:
+		return 2
+	case letter[c]:
+		return 3
+	}
+	return 0
+}
+
 // byChance reports whether b looks made by chance where nothing but a general name says what it is. Names, also in camel case and with
 // a number, are not: in random text one character and the next are often not of one kind, and digits stand amid letters, in 16 characters
 // or more several times.
 func byChance(b []byte) bool {
-	kindOf := func(c byte) int {
-		switch {
-		case lower[c]:
-			return 1
-		case digit[c]:
-			return 2
-		case letter[c]:
-			return 3
-		}
-		return 0
-	}
 	pairs, changes, digits, amid, inside := 0, 0, 0, false, 0
 	for i, c := range b {
 		if digit[c] {

@@ -224,7 +224,7 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 func namedKey(v []byte) (length int, ok bool) {
 	v = bytes.TrimRight(v, ".:")
 	length, v = len(v), bytes.TrimLeft(v, "+") // a form's spaces
-	if len(v) < 16 || bytes.IndexByte(bytes.TrimRight(v, "="), '=') >= 0 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("AWS::")) || bytes.Contains(v, []byte("bottle-dummy-")) {
+	if len(v) < 16 || bytes.Count(bytes.TrimRight(v, "="), []byte("=")) > 1 || !varied(v, 8) || !hasAll(v, letter) || placeholder(v) || madeUp(v) || published(v) || inert(untilPlus(v)) || publicHalf(v) || bytes.Contains(v, []byte("://")) || bytes.Contains(v, []byte("AWS::")) || bytes.Contains(v, []byte("bottle-dummy-")) {
 		return 0, false
 	}
 	for _, p := range publicKeys {
@@ -373,19 +373,8 @@ func rarePassword(v []byte) (length int, ok bool) {
 
 // turns returns how often a character of v is of another kind than the one before.
 func turns(v []byte) (n int) {
-	kind := func(c byte) int {
-		switch {
-		case lower[c]:
-			return 0
-		case upperLetter[c]:
-			return 1
-		case digit[c]:
-			return 2
-		}
-		return 3
-	}
 	for i := 1; i < len(v); i++ {
-		if kind(v[i]) != kind(v[i-1]) {
+		if kindOf(v[i]) != kindOf(v[i-1]) {
 			n++
 		}
 	}

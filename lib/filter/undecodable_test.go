@@ -100,3 +100,23 @@ func TestBrotliIsRead(t *testing.T) {
 		require.Equal(t, string(harmless), answer, "forwarded as it was sent")
 	}
 }
+
+// More codings than are undone are a limit: what they hide was not seen, whatever type it is said to be.
+func TestTooManyCodingsNeverPass(t *testing.T) {
+	for _, setting := range []string{"", `on_undecodable = "block"`, `on_undecodable = "scan-raw"`} {
+		w := newWorld(t, allowed+"[dlp]\n"+setting+"\n", nil)
+		c := w.client(true)
+		body := []byte("see " + w.secret("codings"))
+		for n := range 4 {
+			body = encode(t, string(body), "gzip")
+			req := request(t, "POST", "https://origin.test/", bytes.NewReader(body), "Content-Type", "text/plain", "Content-Encoding", "gzip"+strings.Repeat(", gzip", n))
+			code := refusal.SecretInRequest
+			if n == 3 {
+				code = refusal.UndecodableBody
+			}
+			w.refused(c, req, 403, code)
+		}
+		require.Zero(t, w.requests.Load())
+		w.works()
+	}
+}
