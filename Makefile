@@ -16,6 +16,7 @@ run: build ## show the main job on this machine alone: no internet, no login
 
 test: build ## run every test: packages, scripts, each stage alone, the real clients
 	go test -race ./...
+	go test -tags purego ./lib/dlp
 	go test ./scripts/corpus
 	cd scripts/bench && go test ./...
 	scripts/alone/all

@@ -179,11 +179,12 @@ func (a *automaton) goesOnOtherwise(state uint32, rest []byte) bool {
 // than was read, but for nothing of which a keyword could come.
 func (a *automaton) seek(text []byte, pos int, state uint32) (end int, last uint32, found bool) {
 	deep, accepts := a.deep, a.accepts
+	var skimmed skimmed
 	for pos < len(text) {
 		sure := pos // a keyword may begin so that it is not deep before this
 		if state < deep {
 			begun := pos - int(a.depth[state])
-			at := a.skim.next(text, begun)
+			at := a.skim.next(text, begun, &skimmed)
 			if at > begun {
 				state, pos = 0, at
 			}

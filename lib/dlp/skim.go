@@ -152,9 +152,43 @@ func (s *skimmer) begin(text string, follows []*class) {
 	s.four[skimHash4(first|uint32(text[3])<<24)] = 1
 }
 
+// skimmed is what was found out of a block of a text: where in it a keyword may begin, and that is still to be looked at. The zero value
+// is of none.
+type skimmed struct {
+	end   int // of the block
+	marks uint64
+}
+
 // next returns the first place at or after from at which a keyword may begin, and where fewer than skimLen bytes are left
-// the first of those.
-func (s *skimmer) next(text []byte, from int) int {
+// the first of those. What it found out before, of the same text and from before from, is in last.
+func (s *skimmer) next(text []byte, from int, last *skimmed) int {
+	if !hasAVX2 {
+		return s.nextPlain(text, from)
+	}
+	for {
+		if from < last.end {
+			begin := last.end - blockLen
+			last.marks &= ^uint64(0) << (from - begin)
+			for last.marks != 0 {
+				i := begin + bits.TrailingZeros64(last.marks)
+				last.marks &= last.marks - 1
+				if s.begins(binary.LittleEndian.Uint32(text[i:])) {
+					return i
+				}
+			}
+			from = last.end
+		}
+		at, marks := s.pairsWide(text[from:])
+		from += at
+		if marks == 0 {
+			return s.nextPlain(text, from)
+		}
+		*last = skimmed{end: from + blockLen, marks: marks}
+	}
+}
+
+// nextPlain is next, with the look-up of eight places after the other.
+func (s *skimmer) nextPlain(text []byte, from int) int {
 	known, pairs, at := &s.pairs, uint64(0), from-skimAt
 	for ; at+3*skimAt < len(text); at += 2 * skimAt {
 		b := (*[2*skimAt + 1]byte)(text[at+skimAt:])

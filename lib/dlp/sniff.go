@@ -58,19 +58,16 @@ func (s *sniffer) seek(win []byte, eof bool) {
 // known. Most words are short, so that it does not look at where they end, but at blockLen bytes at once.
 func (s *sniffer) skim(win []byte, eof bool) bool {
 	begin := s.pos - s.n // of a word that may go on
-	before := uint32(0)
+	var before [4]uint64 // of the block before, how many characters of the run end there: 1, 2, 4, 8 or more
 	for at := begin; at < len(win); at += blockLen {
 		m := marksOf(win[at:])
-		long := uint64(m.runs)<<blockLen | uint64(before) // a bit stays where as many before it are of the run as
-		long &= long << 1                                 // 2
-		long &= long << 2                                 // 4
-		long &= long << 4                                 // 8
-		long &= long << 8                                 // 16: sampleChars
-		whole := uint32(long >> blockLen)
-		before = m.runs
+		whole := m.runs // a bit stays where sampleChars are of the run up to there
+		for i := range before {
+			before[i], whole = whole, whole&(whole<<(1<<i)|before[i]>>(blockLen-1<<i))
+		}
 		end := min(at+blockLen, len(win))
 		for todo := m.leads | m.backslashes(end-at, win[end:]) | whole; todo != 0; todo &= todo - 1 {
-			i := bits.TrailingZeros32(todo)
+			i := bits.TrailingZeros64(todo)
 			s.pos, s.n = at+i, 0
 			if whole>>i&1 == 1 {
 				s.pos, s.n, s.due = s.pos+1, sampleChars, sampleChars
@@ -126,6 +123,15 @@ func (s *sniffer) sweep(win []byte) {
 	pos, n := s.pos, s.n
 	last := againstFour((*[4]byte)(win[pos-4:]))
 	for len(win)-pos >= sampleStep {
+		if s.textTo == 0 {
+			if skip := sweepWide(win[pos-(sampleChars-sampleStep):]); skip > 0 {
+				pos, n = pos+skip, n+skip
+				last = againstFour((*[4]byte)(win[pos-4:]))
+				if len(win)-pos < sampleStep {
+					break
+				}
+			}
+		}
 		c := (*[sampleStep]byte)(win[pos:])
 		second, third, fourth := againstFour((*[4]byte)(c[0:])), againstFour((*[4]byte)(c[4:])), againstFour((*[4]byte)(c[8:]))
 		if (second|third|fourth)&(notRun*inEach) != 0 {

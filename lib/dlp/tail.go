@@ -1,5 +1,7 @@
 package dlp
 
+import "bytes"
+
 // tail is what a value has before the mark that gives it away: a run of class bytes, at least min and at most max of them.
 type tail struct {
 	class    *class
@@ -186,7 +188,10 @@ func (e *engine) heldTails(win []byte, at int) int {
 			least = min(least, at-n)
 		default: // what is too much may be a path, an escape's end or a frame
 			for from := at - t.max; from < least; from++ {
-				if n > t.max+frame && from > at-n+escapeLen && !t.class['/'] { // amid the run, with no escape before
+				if n > t.max+frame && from > at-n+escapeLen { // amid the run, with no escape before
+					if i := bytes.IndexByte(win[from-1:least-1], '/'); i >= 0 && t.class['/'] {
+						least = from + i
+					}
 					break
 				}
 				if win[from-1] == '/' || !precededBy(win, from, t.class) || e.shifted(win, from) || n <= t.max+frame && t.framed(win[from-1], t.shortest, t.longest) {
