@@ -323,24 +323,37 @@ func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
 	if !e.report || at >= len(win) || !mayEscape[win[at]] && !e.brokeEscape(win, at) {
 		return no
 	}
-	if win[at] == '\\' {
-		if at+1 == len(win) {
+	if n := backslashesOf(win[at:]); n > 0 && n <= rawBackslashes {
+		deep := n + backslashesBefore(win, at)
+		if at+n == len(win) {
 			if !eof {
 				return more
 			}
 			return no
 		}
-		switch win[at+1] {
+		switch win[at+n] {
 		case 'n', 'r', 't':
-			if wanted == nil || !wanted['\n'] {
+			if deep <= rawBackslashes && (wanted == nil || !wanted['\n']) {
 				return no
 			}
 		case 'b', 'f', '"', '\'':
-			return no
+			if deep == 1 {
+				return no
+			}
 		}
 	}
 	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos, broke: at})
 	return no
+}
+
+// rawBackslashes is how many may stand in a row before a line's end that need not be undone: strings of JSON in strings of JSON.
+const rawBackslashes = 3
+
+func backslashesBefore(win []byte, at int) (n int) {
+	for n <= rawBackslashes && n < at && win[at-1-n] == '\\' {
+		n++
+	}
+	return n
 }
 
 // brokeEscape reports whether the step that ended at win[at], or the one before it, took the begin of an escape for itself.

@@ -56,14 +56,15 @@ func (s *sniffer) silences(b []byte) (quiet, short bool) {
 		case n > 0:
 			return false, false
 		}
-		i := 0
-		for i < len(b) && i < 4 && b[i] == '\\' {
-			i++
-		}
+		i := backslashesOf(b)
 		switch {
-		case i == len(b):
+		case i == len(b) && i <= mostBackslashes:
 			return false, true
-		case i == 0 || b[i] != 'u':
+		case i == 0 || i > mostBackslashes:
+			return false, false
+		case !hidden[b[i]]: // as at a line's end
+			return true, false
+		case b[i] != 'u':
 			return false, false
 		}
 		b = b[i:]

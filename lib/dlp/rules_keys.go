@@ -39,19 +39,10 @@ func keysAndBearers() []Rule {
 			Matches: `the private part of a JSON Web Key: "d": and base64url of 32 bytes or more`,
 			Source:  "https://www.rfc-editor.org/rfc/rfc7518#section-6",
 			Check:   "the length of a key of Curve25519, P-256, P-384, P-521 or RSA, at least 20 different characters, random text",
-			patterns: []pattern{{
-				keywords: []string{`"d":`, `"d\":`},
-				steps:    seq(run(set(" \\\""), 1, 8), run(base64URL, 43, 700)),
-				after:    set("A-Za-z0-9_=-"),
-				check: func(m []byte) (from, to int, ok bool) {
-					from = bytes.IndexByte(m, ':') + 1
-					for m[from] == ' ' || m[from] == '\\' || m[from] == '"' {
-						from++
-					}
-					v := m[from:]
-					return from, len(m), (len(v) == 43 || len(v) == 64 || len(v) == 76 || len(v) == 88 || len(v) > 170) && varied(v, 20) && randomText(v) && mixedCase(v)
-				},
-			}},
+			patterns: []pattern{
+				jwkPrivate([]string{`"d":`, `"d\":`}, nil),
+				jwkPrivate([]string{`"d\\`}, seq(run(set(`\`), 1, 13), run(set(`"`), 1, 1), run(set(":"), 1, 1))), // in strings that are in others
+			},
 		},
 		{
 			Name:    "jwt",
@@ -141,4 +132,21 @@ func hasArmorHeader(match []byte) bool {
 		}
 	}
 	return false
+}
+
+// jwkPrivate is the private part of a JSON Web Key behind its name, which rest is of.
+func jwkPrivate(names []string, rest []step) pattern {
+	return pattern{
+		keywords: names,
+		steps:    seq(rest, run(set(" \\\""), 1, 20), run(base64URL, 43, 700)),
+		after:    set("A-Za-z0-9_=-"),
+		check: func(m []byte) (from, to int, ok bool) {
+			from = bytes.IndexByte(m, ':') + 1
+			for m[from] == ' ' || m[from] == '\\' || m[from] == '"' {
+				from++
+			}
+			v := m[from:]
+			return from, len(m), (len(v) == 43 || len(v) == 64 || len(v) == 76 || len(v) == 88 || len(v) > 170) && varied(v, 20) && randomText(v) && mixedCase(v)
+		},
+	}
 }

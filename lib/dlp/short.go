@@ -79,10 +79,7 @@ const mostBackslashes = 1 << escapeDepth
 // backslashes undoes what b begins with, if it is backslashes and one character that their number makes an escape of JSON's or
 // leaves as it is, and returns how much that is; 0: it is something else. Most of it is JSON in strings of JSON.
 func (v *view) backslashes(b []byte, at int64) int {
-	n := 1
-	for n < len(b) && n <= mostBackslashes && b[n] == '\\' {
-		n++
-	}
+	n := backslashesOf(b)
 	if n == len(b) || n > mostBackslashes || mayEscape[b[n]] || longEscape[b[n]] || b[n] == 'u' && n+1 < len(b) && b[n+1] == '{' {
 		return 0
 	}

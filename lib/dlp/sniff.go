@@ -312,22 +312,20 @@ func (s *sniffer) hides(win []byte, at int) (yes, more bool) {
 		_, ok, short := hexDigits(rest[1:], 2)
 		return ok, short
 	case '\\':
-		i := 1
-		for i < len(rest) && i < 4 && rest[i] == '\\' {
-			i++
-		}
-		if i == len(rest) {
+		i := backslashesOf(rest)
+		switch {
+		case i > mostBackslashes:
+			return true, false
+		case i == len(rest):
 			return false, true
-		}
-		if i < 4 && rest[i] == 'u' && s.quiet != nil {
+		case rest[i] == 'u' && s.quiet != nil:
 			quiet, short := s.silences(rest[i:])
 			return !quiet && !short, short
-		}
-		if i < 4 && (rest[i] == '0' || rest[i] == '1' || rest[i] == 'U') { // often a zero byte, and the begin of a Windows path
+		case rest[i] == '0' || rest[i] == '1' || rest[i] == 'U': // often a zero byte, and the begin of a Windows path
 			u, more := backslash(rest[i-1 : min(len(rest), i+9)])
 			return u.taken > 0 && u.bytes[0] >= ' ', more
 		}
-		return i == 4 || hidden[rest[i]], false
+		return hidden[rest[i]], false
 	case '&':
 		u, more := entity(rest[:min(len(rest), maxEscape)])
 		return u.taken > 0, more && len(rest) < maxEscape
@@ -337,6 +335,14 @@ func (s *sniffer) hides(win []byte, at int) (yes, more bool) {
 		}
 	}
 	return false, false
+}
+
+// backslashesOf returns how many b begins with, and no more than one more than can all be of one escape.
+func backslashesOf(b []byte) (n int) {
+	for n < len(b) && n <= mostBackslashes && b[n] == '\\' {
+		n++
+	}
+	return n
 }
 
 // hidesAs is hides for the character in win[at:end], which looks like as.
