@@ -158,6 +158,7 @@ func (e *engine) slide(n int) {
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
+		e.broken[i].to -= n
 		e.broken[i].broke -= n
 	}
 }
@@ -342,7 +343,7 @@ func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
 			}
 		}
 	}
-	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos, broke: at})
+	e.broken = append(e.broken, cue{from: e.cand.start, at: e.pos, to: e.pos, broke: at})
 	return no
 }
 

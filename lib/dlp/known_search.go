@@ -404,7 +404,7 @@ func (e *engine) step(g *gram, win []byte, at int, t *trail) bool {
 	}
 	if e.report && !t.cued && mayEscape[c] {
 		t.cued = true
-		e.broken = append(e.broken, cue{from: t.start, at: at + 1})
+		e.broken = append(e.broken, cue{from: t.start, at: at + 1, to: at + 1})
 	}
 	if g.loose && !counts[c] {
 		return true

@@ -1,5 +1,7 @@
 package dlp
 
+import "math/bits"
+
 // blockLen is how many bytes skim reads at once.
 const blockLen = 64
 
@@ -95,4 +97,33 @@ func further(bits, behind uint64, n, places int) uint64 {
 		return bits>>places | behind>>(places-n)
 	}
 	return bits>>places | behind<<(n-places)
+}
+
+// hasSample reports whether as many bits as a sample has characters follow each other.
+func hasSample(runs uint64) bool {
+	for i := range 4 {
+		runs &= runs << (1 << i)
+	}
+	return runs != 0
+}
+
+// plainLen returns how many bytes b begins with that no escape begins with.
+func plainLen(b []byte) (n int) {
+	for n < len(b) && n < blockLen/4 { // most are near
+		if mayEscape[b[n]] {
+			return n
+		}
+		n++
+	}
+	for len(b)-n >= blockLen {
+		m := marksOf(b[n:])
+		if found := m.leads | m.slashes; found != 0 {
+			return n + bits.TrailingZeros64(found)
+		}
+		n += blockLen
+	}
+	for n < len(b) && !mayEscape[b[n]] {
+		n++
+	}
+	return n
 }

@@ -59,10 +59,10 @@ func TestQuietEscapesAreNoCue(t *testing.T) {
 		`if a \\u003c b \\u0026\\u0026 c \\u003E d {\\n`: 0,
 		`it\u0027s \u001b[31mred`:                        0,
 		`x = \u0026http.Server{}, \u0026y` + "\n":        0,
-		`\u0026\u0061mp;`:                                2,
+		`\u0026\u0061mp;`:                                1, // two so close that they are one
 		`\u0026#65;`:                                     1,
 		`\u0026amp;`:                                     1,
-		`\u0026\u0026#65;`:                               2,
+		`\u0026\u0026#65;`:                               1,
 		`\u0041`:                                         1,
 		`\u002f`:                                         1,
 		`\u0026sig=`:                                     1,
@@ -82,7 +82,7 @@ func TestWritingIsNoCue(t *testing.T) {
 		"请阅读失败的测试（见下），解释为什么；然后再次运行它！[好]\n":                                      0,
 		"Let’s go – now… “re-run” it — please ⚠️ ok ✅\n":                        0,
 		"l’ordonnanceur, naïve café, Ärger größer":                              0,
-		"gh\u200bp": 1, "gһp": 1, "ghp‑x": 1, "ＡＢ": 2, "ЅԌ.abc": 1, "sk－": 1, "ghp\u00ad_": 1, "ѕ\u2010к": 1, "ａ，": 1,
+		"gh\u200bp": 1, "gһp": 1, "ghp‑x": 1, "ＡＢ": 1, "ЅԌ.abc": 1, "sk－": 1, "ghp\u00ad_": 1, "ѕ\u2010к": 1, "ａ，": 1,
 	} {
 		s := sniffer{silent: -1, quiet: r.quiets}
 		s.seek([]byte(text), true)

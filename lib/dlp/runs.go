@@ -1,5 +1,7 @@
 package dlp
 
+import "math/bits"
+
 // An encoding writes bytes as characters that carry a few bits each.
 type encoding struct {
 	name  string
@@ -112,6 +114,14 @@ func (r *runs) read(v *view, from int) {
 	}
 	buf := v.buf
 	for i := from; i < len(buf); {
+		if r.n == 0 && len(buf)-i >= blockLen { // words
+			if m := marksOf(buf[i:]); !hasSample(m.runs) {
+				i += blockLen
+				r.n = bits.LeadingZeros64(^m.runs)
+				r.line = r.n
+				continue
+			}
+		}
 		if runChar[buf[i]] == noValue {
 			switch c := buf[i]; {
 			case r.n == 0:
@@ -124,6 +134,10 @@ func (r *runs) read(v *view, from int) {
 				r.end()
 			}
 			i++
+			continue
+		}
+		if n := r.text(v, i); n > 0 {
+			r.n, r.line, i = r.n+n, r.line+n, i+n
 			continue
 		}
 		next := sampleChars // when the next sample is due
@@ -171,8 +185,30 @@ func (r *runs) last(v *view, end int) (last [backUp]symbol) {
 	return last
 }
 
+// text decodes what is text in the only reading from v.buf[i] on, and returns how many characters that is. It is the short way of read for
+// what comes most: where base64 has been text for a sample's length, no other reading is looked for.
+func (r *runs) text(v *view, i int) (n int) {
+	if len(r.kids) != 1 {
+		return 0
+	}
+	k := r.kids[0]
+	if k.encoding.bits != 6 || k.bits != 0 || !k.isClean() {
+		return 0
+	}
+	w := k.view
+	w.decoded, w.decodedFrom = w.decoded[:0], w.decodedFrom[:0]
+	for i+n+4 <= len(v.buf) && k.group(v, i+n) {
+		n += 4
+	}
+	w.take(w.decoded, w.decodedFrom)
+	return n
+}
+
 // sample opens each reading that the last characters are text in. The last of them is before v.buf[end].
 func (r *runs) sample(v *view, end int) {
+	if r.clean(encodings[0]) {
+		return
+	}
 	var chars [sampleChars]byte
 	if r.line >= sampleChars {
 		copy(chars[:], v.buf[end-sampleChars:end])
@@ -199,12 +235,15 @@ func (r *runs) sample(v *view, end int) {
 // clean reports whether a sample's characters are text in a reading by e that is open: they are none in another.
 func (r *runs) clean(e *encoding) bool {
 	for _, k := range r.kids {
-		if k.encoding == e && k.clean*8 >= sampleChars*e.bits {
+		if k.encoding == e && k.isClean() {
 			return true
 		}
 	}
 	return false
 }
+
+// isClean reports whether what k read of the last sample is text.
+func (k *kid) isClean() bool { return k.clean*8 >= sampleChars*k.encoding.bits }
 
 func (r *runs) has(e *encoding, phase int) bool {
 	for _, k := range r.kids {
@@ -280,13 +319,6 @@ func (r *runs) feed(v *view, from, to int) {
 func (k *kid) read(v *view, from, to int) bool {
 	w := k.view
 	for i := from; i < to; i++ {
-		if k.bits == 0 && k.encoding.bits == 6 && w.pending == 0 {
-			for ; i+4 <= to && k.group(v, i); i += 4 {
-			}
-			if i == to {
-				break
-			}
-		}
 		c, o := v.buf[i], &v.origins[i]
 		if k.encoding.value[c] == noValue {
 			return false
@@ -323,34 +355,24 @@ func (k *kid) read(v *view, from, to int) bool {
 	return true
 }
 
-// plain is text that needs no look for escapes.
-var plain = func() (c class) {
-	for b := range c {
-		c[b] = isText[b] && !mayEscape[b]
-	}
-	return c
-}()
-
-// group decodes the four characters of base64 at v.buf[i], if they stand for three bytes of plain text. It is the short
-// way of read for what comes most.
+// group decodes the four characters of base64 at v.buf[i] for k's view, if they stand for three bytes of text.
 func (k *kid) group(v *view, i int) bool {
-	chars, o := v.buf[i:i+4], v.origins[i:i+4]
+	chars, o := (*[4]byte)(v.buf[i:]), (*[4]origin)(v.origins[i:])
 	value := &k.encoding.value
 	v0, v1, v2, v3 := value[chars[0]], value[chars[1]], value[chars[2]], value[chars[3]]
 	if (v0|v1|v2|v3)&0x80 != 0 {
 		return false
 	}
 	b0, b1, b2 := v0<<2|v1>>4, v1<<4|v2>>2, v2<<6|v3
-	if !plain[b0] || !plain[b1] || !plain[b2] {
+	if !isText[b0] || !isText[b1] || !isText[b2] {
 		return false
 	}
 	w := k.view
-	w.buf = append(w.buf, b0, b1, b2)
-	w.origins = append(w.origins,
-		origin{o[0].start, width(o[0].start, o[1].end()), o[1].undone<<outerEscapes | w.dropped},
+	w.decoded = append(w.decoded, b0, b1, b2)
+	w.decodedFrom = append(w.decodedFrom,
+		origin{o[0].start, width(o[0].start, o[1].end()), o[1].undone << outerEscapes},
 		origin{o[1].start, width(o[1].start, o[2].end()), o[2].undone << outerEscapes},
 		origin{o[2].start, width(o[2].start, o[3].end()), o[3].undone << outerEscapes})
-	w.dropped = 0
 	k.start = o[3].start
 	k.strange = max(0, k.strange-3)
 	k.clean += 3

@@ -9,6 +9,7 @@ import (
 // to be worth it once at has been read. Both are indices into the window.
 type cue struct {
 	from, at int
+	to       int  // at of the last of those that follow so closely that they are one
 	broke    int  // where a candidate broke off that has the cue; 0: it is none's
 	escape   bool // an escape begins before at
 	silent   bool // there is a silent one between
@@ -161,7 +162,19 @@ func (s *sniffer) sample(win []byte) {
 		return
 	}
 	s.textTo = s.n
-	s.cues = append(s.cues, cue{from: s.back(), at: s.pos})
+	s.add(cue{from: s.back(), at: s.pos})
+}
+
+// add notes a cue. One that the view which the last one begins comes to in any case is a part of that.
+func (s *sniffer) add(c cue) {
+	c.to = c.at
+	if n := len(s.cues); n > 0 {
+		if last := &s.cues[n-1]; last.broke == 0 && c.at >= last.at && c.at <= last.to+cueReach && c.from >= last.from {
+			last.to = c.at
+			return
+		}
+	}
+	s.cues = append(s.cues, c)
 }
 
 // contiguous reports whether no line's end is amid the run's last sample.
@@ -212,7 +225,7 @@ func (s *sniffer) special(win []byte, eof bool) bool {
 	}
 	if hides {
 		from := max(0, min(s.pos-cueBack, s.back()))
-		s.cues = append(s.cues, cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
+		s.add(cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
 	} else if folds {
 		s.silent = s.pos
 	}
@@ -278,6 +291,7 @@ func (s *sniffer) slide(n int) {
 	for i := range s.cues {
 		s.cues[i].from -= n
 		s.cues[i].at -= n
+		s.cues[i].to -= n
 		s.cues[i].broke -= n
 	}
 }

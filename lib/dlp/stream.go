@@ -147,8 +147,13 @@ func (s *Stream) look(eof bool) {
 	if eof {
 		limit = len(s.buf)
 	}
-	slices.SortFunc(s.sniff.cues, func(a, b cue) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
 	cues := s.sniff.cues
+	for i := 1; i < len(cues); i++ {
+		if cues[i].at <= cues[i-1].at { // seldom
+			slices.SortFunc(cues, func(a, b cue) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
+			break
+		}
+	}
 	for {
 		if !s.active {
 			if len(cues) == 0 || cues[0].at > limit {
@@ -158,7 +163,7 @@ func (s *Stream) look(eof bool) {
 			cues = cues[1:]
 		}
 		for len(cues) > 0 && cues[0].at <= limit && cues[0].at <= s.until {
-			s.until = max(s.until, cues[0].at+cueReach)
+			s.until = max(s.until, cues[0].to+cueReach)
 			cues = cues[1:]
 		}
 		stop := min(s.until, limit)
@@ -204,7 +209,7 @@ func (s *Stream) activate(c cue) {
 		context[i] = symbol{c: s.buf[c.from-n+i], start: at, end: at + 1}
 	}
 	s.view.begin(context[:n])
-	s.active, s.viewed, s.until = true, c.from, c.at+cueReach
+	s.active, s.viewed, s.until = true, c.from, c.to+cueReach
 }
 
 // behind returns where viewing for the escape at a cue begins: at what was held when the escape came. What is before that may

@@ -28,6 +28,9 @@ type view struct {
 	dropped escapes // what was undone to nothing since the last byte
 	begun   int64   // where that begins in the raw stream, if there is no byte yet
 
+	decoded     []byte // what a reading has decoded for it
+	decodedFrom []origin
+
 	engine   engine
 	searched int // bytes of buf that the engine was given
 	ran      int // and runs
@@ -82,12 +85,10 @@ func (v *view) feed(b []byte, at int64) {
 	for len(b) > 0 {
 		n := 0
 		if v.pending == 0 {
-			for n < min(len(b), workEvery) && !mayEscape[b[n]] {
-				n++
-			}
+			n = plainLen(b[:min(len(b), workEvery)])
 		}
 		if n == 0 && v.pending == 0 {
-			if taken := v.short(b, at); taken > 0 {
+			if taken := v.short(b, origins{at: at}); taken > 0 {
 				b, at = b[taken:], at+int64(taken)
 				v.mayWork()
 				continue
@@ -108,6 +109,30 @@ func (v *view) feed(b []byte, at int64) {
 		b, at = b[n:], at+int64(n)
 		v.mayWork()
 	}
+}
+
+// take takes the next bytes of v's source, of which the origins are from.
+func (v *view) take(b []byte, from []origin) {
+	for len(b) > 0 {
+		n := 0
+		if v.pending == 0 {
+			if n = plainLen(b); n > 0 {
+				v.buf = append(v.buf, b[:n]...)
+				first := len(v.origins)
+				v.origins = append(v.origins, from[:n]...)
+				v.origins[first].undone |= v.dropped
+				v.dropped = 0
+			} else {
+				n = v.short(b, origins{of: from})
+			}
+		}
+		if n == 0 {
+			v.push(symbol{c: b[0], undone: from[0].undone, start: from[0].start, end: from[0].end()})
+			n = 1
+		}
+		b, from = b[n:], from[n:]
+	}
+	v.mayWork()
 }
 
 // push takes the next byte of v's source.
