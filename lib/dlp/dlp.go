@@ -22,7 +22,7 @@
 //
 // A second pass, the sniffer, looks for places where something may be encoded: escapes (percent, JSON and those
 // of other languages, HTML, invisible and look-alike characters) that may hide a keyword, and runs of base64, base32 or hex that decode to text, at any
-// alignment. It reads a block of 32 bytes at once. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
+// alignment. It reads a block of 64 bytes at once, where the processor has AVX2 with a few instructions. There, and only there, a view of the stream is made with the escapes undone, up to four inside each other,
 // and the runs decoded, up to [Options].Depth inside each other, and searched like the stream itself. A run that is random, such as
 // an image, costs a comparison every few characters.
 //
