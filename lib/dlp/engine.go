@@ -309,7 +309,7 @@ func (e *engine) tooLong(last int) bool {
 
 // tooFar reports whether the bytes of a decoded window from first to last take more of the raw stream than may be held.
 func (e *engine) tooFar(first, last int) bool {
-	return e.origins != nil && last > first && e.origins[last].start-e.origins[first].start > MaxMatch-maxMargin
+	return e.origins != nil && last > first && e.origins[first].start.to(e.origins[last].start) > MaxMatch-maxMargin
 }
 
 // maxMargin is how many bytes of the stream one escape takes at most, however many are inside each other, and what may

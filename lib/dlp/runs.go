@@ -101,7 +101,7 @@ type kid struct {
 	phase    int
 	acc      uint32
 	bits     int
-	start    int64 // of the character that the next byte begins in
+	start    spot // of the character that the next byte begins in
 	strange  int   // how far what came lately is from text
 	clean    int   // bytes of text since what was none
 	view     *view
@@ -125,7 +125,7 @@ func (r *runs) read(v *view, from int) {
 		if runChar[buf[i]] == noValue {
 			switch c := buf[i]; {
 			case r.n == 0:
-			case r.wrapped && r.line == 0 && v.origins[i].end()-r.before[backUp-1].end > maxMargin:
+			case r.wrapped && r.line == 0 && r.before[backUp-1].end.to(v.origins[i].end()) > maxMargin:
 				r.end()
 			case (c == '\n' || c == '\r') && (r.line >= wrapAfter || r.wrapped):
 				r.wrap(v, i)
@@ -178,7 +178,7 @@ func (r *runs) last(v *view, end int) (last [backUp]symbol) {
 		last[backUp-n+i] = symbol{c: v.buf[at], undone: o.undone, start: o.start, end: o.end()}
 	}
 	for i := backUp - 2; i >= 0; i-- {
-		if last[backUp-1].end-last[i].start > backUpReach {
+		if last[i].start.to(last[backUp-1].end) > backUpReach {
 			last[i] = symbol{start: last[i+1].start}
 		}
 	}
@@ -287,7 +287,7 @@ func (r *runs) open(v *view, e *encoding, phase, end int) {
 
 // push takes the next character, which must be one of the encoding's, and returns the byte that it completes, if it does.
 // That byte begins at k.start, and the next one where this character does.
-func (k *kid) push(c byte, start int64) (b byte, ok bool) {
+func (k *kid) push(c byte, start spot) (b byte, ok bool) {
 	if k.bits == 0 {
 		k.start = start
 	}
@@ -405,12 +405,12 @@ func (r *runs) held(v *view) int64 {
 	least := int64(1<<63 - 1)
 	if r.n > 0 {
 		last := r.last(v, len(v.buf))
-		least = last[max(0, backUp-r.n)].start
+		least = v.offset(last[max(0, backUp-r.n)].start)
 	}
 	for _, k := range r.kids {
 		least = min(least, k.view.held())
 		if k.bits > 0 {
-			least = min(least, k.start)
+			least = min(least, v.offset(k.start))
 		}
 	}
 	return least
@@ -438,5 +438,5 @@ func (e *engine) shifted(win []byte, at int) bool {
 // encoded may end there, and what follows be the next line of the text around it. Characters that are not seen part nothing.
 func (e *engine) parted(at int) bool {
 	const unseen = lookalike | lookalike<<outerEscapes
-	return e.origins != nil && at > 0 && e.origins[at].start > e.origins[at-1].end() && e.origins[at].undone&unseen == 0
+	return e.origins != nil && at > 0 && e.origins[at-1].end().to(e.origins[at].start) > 0 && e.origins[at].undone&unseen == 0
 }

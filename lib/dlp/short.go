@@ -5,13 +5,13 @@ import "unicode/utf8"
 // origins are those of bytes that a view is given.
 type origins struct {
 	of []origin
-	at int64 // if there are none: the bytes are the raw stream's, from this offset on
+	at spot // if there are none: the bytes are the raw stream's, from here on
 }
 
 // span returns the origin of what is undone from bytes [i, j) as kind says.
 func (o origins) span(i, j int, kind escapes) origin {
 	if o.of == nil {
-		return origin{start: o.at + int64(i), width: uint16(j - i), undone: kind}
+		return origin{start: o.at + spot(i), width: uint16(j - i), undone: kind}
 	}
 	start, end := o.of[i].start, o.of[j-1].end()
 	for _, x := range o.of[i:j] {

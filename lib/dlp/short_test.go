@@ -30,7 +30,7 @@ func TestShortWaysAreTheLongWay(t *testing.T) {
 		text := []byte(b.String())
 		long, from := undo(func(v *view) {
 			for i, c := range text {
-				v.push(symbol{c: c, start: int64(i), end: int64(i) + 1})
+				v.push(symbol{c: c, start: spot(i), end: spot(i) + 1})
 			}
 		})
 		cut := rng.IntN(len(text) + 1)

@@ -205,7 +205,7 @@ func (s *Stream) activate(c cue) {
 	var context [contextLen]symbol
 	n := min(contextLen, c.from)
 	for i := range n {
-		at := s.engine.base + int64(c.from-n+i)
+		at := spotOf(s.engine.base + int64(c.from-n+i))
 		context[i] = symbol{c: s.buf[c.from-n+i], start: at, end: at + 1}
 	}
 	s.view.begin(context[:n])

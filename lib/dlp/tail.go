@@ -39,7 +39,7 @@ const (
 // run returns how many bytes of the class stand before win[at], counting no more than tell whether it is a tail.
 func (t *tail) run(e *engine, win []byte, at int) int {
 	n, most := 0, t.max+escapeLen+1
-	for n < most && n < at && t.class[win[at-1-n]] && (e.origins == nil || e.origins[at-1].start-e.origins[at-1-n].start <= tailReach) {
+	for n < most && n < at && t.class[win[at-1-n]] && (e.origins == nil || e.origins[at-1-n].start.to(e.origins[at-1].start) <= tailReach) {
 		n++
 	}
 	return n

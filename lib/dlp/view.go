@@ -9,7 +9,7 @@ import (
 type symbol struct {
 	c          byte
 	undone     escapes
-	start, end int64 // in the raw stream
+	start, end spot
 }
 
 // escapeDepth is how many escapes inside each other a view undoes: %2525.. is two, and a look-alike behind \u one more.
@@ -26,7 +26,7 @@ type view struct {
 	stages  [escapeDepth]stage
 	pending int     // symbols in stages
 	dropped escapes // what was undone to nothing since the last byte
-	begun   int64   // where that begins in the raw stream, if there is no byte yet
+	begun   spot    // where that begins, if there is no byte yet
 
 	decoded     []byte // what a reading has decoded for it
 	decodedFrom []origin
@@ -43,14 +43,29 @@ type view struct {
 
 // origin is where a byte of a view comes from, and what was undone to see it.
 type origin struct {
-	start  int64 // in the raw stream
+	start  spot
 	width  uint16
 	undone escapes
 }
 
-func width(start, end int64) uint16 { return uint16(min(end-start, 1<<16-1)) }
+func width(start, end spot) uint16 { return uint16(min(start.to(end), 1<<16-1)) }
 
-func (o *origin) end() int64 { return o.start + int64(o.width) }
+func (o *origin) end() spot { return o.start + spot(o.width) }
+
+// spot is an offset in the raw stream, of which it has the lowest bits: each byte of each view has one, and all that are in use at a time are
+// of the same window.
+type spot uint32
+
+func spotOf(offset int64) spot { return spot(offset & (1<<32 - 1)) }
+
+// to returns how many bytes there are from p to q, which may be before it.
+func (p spot) to(q spot) int { return int(int32(q - p)) }
+
+// offset returns where p is in the raw stream.
+func (v *view) offset(p spot) int64 {
+	base := v.s.engine.base
+	return base + int64(spotOf(base).to(p))
+}
 
 // stage holds what may be the begin of an escape.
 type stage struct {
@@ -80,8 +95,9 @@ func (v *view) begin(context []symbol) {
 	v.searched, v.ran = len(v.buf), len(v.buf)
 }
 
-// feed takes the next bytes of v's source, which is the raw stream; they are at its offset at.
-func (v *view) feed(b []byte, at int64) {
+// feed takes the next bytes of v's source, which is the raw stream; they are at its offset.
+func (v *view) feed(b []byte, offset int64) {
+	at := spotOf(offset)
 	for len(b) > 0 {
 		n := 0
 		if v.pending == 0 {
@@ -89,7 +105,7 @@ func (v *view) feed(b []byte, at int64) {
 		}
 		if n == 0 && v.pending == 0 {
 			if taken := v.short(b, origins{at: at}); taken > 0 {
-				b, at = b[taken:], at+int64(taken)
+				b, at = b[taken:], at+spot(taken)
 				v.mayWork()
 				continue
 			}
@@ -103,10 +119,10 @@ func (v *view) feed(b []byte, at int64) {
 		from := len(v.origins)
 		v.origins = slices.Grow(v.origins, n)[:from+n]
 		for i := range v.origins[from:] {
-			v.origins[from+i] = origin{start: at + int64(i), width: 1}
+			v.origins[from+i] = origin{start: at + spot(i), width: 1}
 		}
 		v.origins[from].undone, v.dropped = v.dropped, 0
-		b, at = b[n:], at+int64(n)
+		b, at = b[n:], at+spot(n)
 		v.mayWork()
 	}
 }
@@ -170,7 +186,7 @@ func (v *view) settle(i int, eof bool) {
 		}
 		u, more := unescape(text[:st.n])
 		first := st.symbols[0]
-		if more && !eof && st.n < maxEscape && st.symbols[st.n-1].end-first.start <= maxMargin {
+		if more && !eof && st.n < maxEscape && first.start.to(st.symbols[st.n-1].end) <= maxMargin {
 			return
 		}
 		if u.taken == 0 || u.n == 0 && v.silent(first.start) {
@@ -195,15 +211,15 @@ func (v *view) settle(i int, eof bool) {
 	}
 }
 
-// silent reports whether nothing has come out of v for so long that what is at the offset at must.
-func (v *view) silent(at int64) bool {
+// silent reports whether nothing has come out of v for so long that what is at must.
+func (v *view) silent(at spot) bool {
 	if n := len(v.origins); n > 0 {
-		return at-v.origins[n-1].end() > maxMargin
+		return v.origins[n-1].end().to(at) > maxMargin
 	}
 	if v.dropped == 0 {
 		v.begun = at
 	}
-	return at-v.begun > maxMargin
+	return v.begun.to(at) > maxMargin
 }
 
 // out takes the next byte of v itself.
@@ -240,7 +256,7 @@ func (v *view) work(eof bool) {
 		for _, o := range v.origins[from : last+1] {
 			undone |= o.undone
 		}
-		f.Start, f.End = v.origins[from].start, v.origins[last].end()
+		f.Start, f.End = v.offset(v.origins[from].start), v.offset(v.origins[last].end())
 		f.Encoding = joinNames(chainOf(v.chain, v.encoding, undone), f.Encoding)
 		v.s.queue(f)
 	}
@@ -296,11 +312,11 @@ func (v *view) held() int64 {
 	v.work(false)
 	least := int64(1<<63 - 1)
 	if at := v.engine.held(v.buf); at < len(v.buf) {
-		least = v.origins[at].start
+		least = v.offset(v.origins[at].start)
 	}
 	for i := range v.stages {
 		if st := &v.stages[i]; st.n > 0 {
-			least = min(least, st.symbols[0].start)
+			least = min(least, v.offset(st.symbols[0].start))
 		}
 	}
 	return min(least, v.runs.held(v))

@@ -43,3 +43,30 @@ func TestKeywordAroundAnotherThatBreaksOff(t *testing.T) {
 		require.NotEmpty(t, r.Scan([]byte(escaped)), escaped)
 	}
 }
+
+// A stream may be of any length: what a view finds stands where it does also where an offset's lowest bits begin anew.
+func TestViewsOfLongStreams(t *testing.T) {
+	x := newStress(t, 21)
+	r := x.rules
+	for seed := range uint64(few(20)) {
+		m := newMaker(seed)
+		text := x.text(m, 40_000)
+		want := r.Scan(text)
+		for _, begin := range []int64{1<<31 - 20_000, 1<<32 - 20_000, 1<<33 - int64(m.IntN(40_000)), 1 << 45} {
+			s := r.NewStream()
+			s.engine.base, s.fed, s.settled, s.end = begin, begin, begin, begin
+			var got []Finding
+			for at := 0; at < len(text); {
+				n := min(len(text)-at, 1+m.IntN(9_000))
+				_, found := s.Scan(text[at : at+n])
+				got, at = append(got, found...), at+n
+			}
+			got = append(got, s.Finish()...)
+			for i := range got {
+				got[i].Start, got[i].End = got[i].Start-begin, got[i].End-begin
+			}
+			require.Equal(t, want, got, "seed %d, from %d", seed, begin)
+			s.Release()
+		}
+	}
+}
