@@ -168,6 +168,11 @@ func (e *engine) reset() {
 		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
 }
 
+// size is about how many bytes of memory e takes beside itself.
+func (e *engine) size() int {
+	return cap(e.assembled) + cap(e.lowered) + cap(e.found)*findingSize + (cap(e.loose.trails)+cap(e.exact.trails))*trailSize
+}
+
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
 // behind it, so that findings do not overlap.
 func (e *engine) judge(win []byte, eof bool) bool {

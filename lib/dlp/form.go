@@ -98,6 +98,9 @@ func (s *FormStream) Release() {
 	s.spaced.Release()
 }
 
+// Size is [Stream.Size].
+func (s *FormStream) Size() int { return s.raw.Size() + s.spaced.Size() + cap(s.text) }
+
 // decided returns what begins before settled, of what is queued and what has come.
 func (s *FormStream) decided(found, more []Finding, settled int64) []Finding {
 	s.queued = append(append(s.queued, found...), more...)

@@ -3,6 +3,7 @@ package dlp
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 )
 
 const (
@@ -119,7 +120,24 @@ func (s *Stream) Reset() {
 }
 
 // Release gives the memory of s to streams to come. Neither s nor what it returned may be used afterwards. It need not be called.
-func (s *Stream) Release() { s.engine.rules.idle.Put(s) }
+func (s *Stream) Release() {
+	s.view.shed(keptViews) // or one text of encodings would make all streams to come as large
+	s.engine.rules.idle.Put(s)
+}
+
+// keptViews is how many bytes of views a Stream that is not used keeps.
+const keptViews = 128 << 10
+
+// Size is about how many bytes of memory s takes.
+func (s *Stream) Size() int {
+	return streamSize + cap(s.buf) + s.engine.size() + s.view.size() + (cap(s.queued)+cap(s.found))*findingSize
+}
+
+const (
+	streamSize  = int(unsafe.Sizeof(Stream{}))
+	findingSize = int(unsafe.Sizeof(Finding{}))
+	trailSize   = int(unsafe.Sizeof(trail{}))
+)
 
 func (s *Stream) depth() int { return s.engine.rules.depth }
 

@@ -3,6 +3,7 @@ package dlp
 import (
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // symbol is a byte of a view and where it comes from.
@@ -79,6 +80,30 @@ func (s *stage) drop(n int) {
 
 func newView(s *Stream) *view { return &view{s: s, engine: engine{rules: s.engine.rules}} }
 
+// size is about how many bytes of memory v takes, with the readings in it.
+func (v *view) size() int {
+	n := viewSize + v.engine.size() + cap(v.buf) + cap(v.origins)*originSize
+	for _, list := range [...][]*kid{v.runs.kids, v.runs.spare} {
+		for _, k := range list {
+			n += k.view.size()
+		}
+	}
+	return n
+}
+
+const (
+	viewSize   = int(unsafe.Sizeof(view{}) + unsafe.Sizeof(kid{}))
+	originSize = int(unsafe.Sizeof(origin{}))
+)
+
+// shed lets go of what v has more than most bytes. v must begin anew before it is used again.
+func (v *view) shed(most int) {
+	if v.size() > most {
+		v.buf, v.origins, v.runs = nil, nil, runs{}
+		v.engine = engine{rules: v.engine.rules}
+	}
+}
+
 // begin makes v ready for another part of its source. context are symbols before it, which are known but not searched.
 func (v *view) begin(context []symbol) {
 	v.pending, v.dropped = 0, 0
@@ -87,7 +112,7 @@ func (v *view) begin(context []symbol) {
 	}
 	v.runs.drop()
 	v.engine.reset()
-	v.buf, v.origins, v.full = v.buf[:0], v.origins[:0], 2*keptAtOnce
+	v.buf, v.origins, v.full = v.buf[:0], v.origins[:0], keptAtOnce
 	for _, x := range context {
 		v.append(x)
 	}
@@ -276,8 +301,9 @@ func (v *view) work(eof bool) {
 	v.full = len(v.buf) + keptAtOnce
 }
 
-// keptAtOnce is how many bytes v collects before it looks what it must keep.
-const keptAtOnce = 4096
+// keptAtOnce is how many bytes v collects before it looks what it must keep. Each takes 17 bytes of memory, and a text can be
+// written so that a dozen views are open.
+const keptAtOnce = 3072
 
 // decode gives what has come since it did so last to runs.
 func (v *view) decode() {
