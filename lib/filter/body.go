@@ -18,7 +18,6 @@ import (
 	"bottle/lib/locate"
 	"bottle/lib/redact"
 	"bottle/lib/refusal"
-	"bottle/lib/wsframe"
 )
 
 // scanBody judges the body of the request, or arranges for it to be judged
@@ -37,7 +36,11 @@ func (r *ruling) scanBody() error {
 	}
 	p := place{where: "body", location: "body", part: body, flowing: true, offsets: true}
 	where := locate.NewBody(req.Header.Get("Content-Type"))
-	req.Body = &flowingBody{src: req.Body, r: r, flow: newFlow(r, p, r.bodyRules(), where)}
+	flow := newFlow(r, p, r.bodyRules(), where, 2*chunkSize+sendBuffer(req))
+	if !flow.reserve(0) {
+		return busy()
+	}
+	req.Body = &flowingBody{src: req.Body, r: r, flow: flow}
 	return nil
 }
 
@@ -62,12 +65,10 @@ func (r *ruling) judgeHeld(coding string, most int64, claim *claim) ([]byte, err
 	req, rules := r.req, r.bodyRules()
 	arriving := &arriving{rules: rules, off: coding != ""}
 	defer arriving.close()
-	buf, err := readWhole(req, r.x, claim, most, arriving)
+	sent, err := readWhole(req, r.x, claim, most, arriving)
 	if err != nil {
 		return nil, err
 	}
-	sent := buf.Bytes()
-	claim.keep(int64(len(sent)))
 	p := r.bodyPlace(sent)
 	data := sent
 	if coding != "" {
@@ -75,7 +76,7 @@ func (r *ruling) judgeHeld(coding string, most int64, claim *claim) ([]byte, err
 	} else if fs, ferr := r.filter.judgeFindings(r, arriving.findings(sent), p); ferr != nil {
 		err = ferr
 	} else if fs != nil {
-		if !claim.grow(req.Context(), 3*int64(len(sent))) {
+		if !claim.grow(req.Context(), int64(cap(sent))+2*int64(len(sent))) {
 			return nil, busy()
 		}
 		data, err = r.replaced(rules, sent, fs, p, notation(req, sent))
@@ -101,8 +102,31 @@ func (r *ruling) judgeHeld(coding string, most int64, claim *claim) ([]byte, err
 			}
 		}
 	}
-	claim.keep(int64(len(data)))
+	buffers := int64(len(data))
+	if !changed {
+		buffers = int64(cap(data))
+	}
+	if buffer := sendBuffer(req); buffer > small {
+		if buffers += buffer; !claim.grow(req.Context(), buffers) {
+			return nil, busy()
+		}
+	}
+	claim.keep(buffers)
 	return data, nil
+}
+
+// sendBuffer is how many bytes net/http takes to send the body of req on: over
+// HTTP/2 as many as the origin's largest frame has, up to 512 KiB, though it is
+// read in pieces.
+func sendBuffer(req *http.Request) int64 {
+	const most = 512 << 10
+	switch {
+	case req.ProtoMajor < 2:
+		return 0
+	case req.ContentLength < 0:
+		return most
+	}
+	return min(req.ContentLength+1, most)
 }
 
 // sameMemory reports whether a is b itself.
@@ -113,6 +137,11 @@ func sameMemory(a, b []byte) bool {
 // judgeCoded judges what sent decodes to and returns what is to be sent: the
 // same, or encoded again with placeholders in it.
 func (r *ruling) judgeCoded(coding string, sent []byte, claim *claim) ([]byte, error) {
+	done := r.filter.held.decode(r.req.Context())
+	if done == nil {
+		return nil, busy()
+	}
+	defer done()
 	rules := r.bodyRules()
 	asSent := place{where: "body", location: "body", part: body, offsets: true, coded: true}
 	p := place{where: "body", location: "body", part: body, offsets: true}
@@ -222,36 +251,68 @@ func notation(req *http.Request, text []byte) redact.Notation {
 }
 
 // readWhole reads the body into memory that the claim covers, in bounded time. What has come is scanned meanwhile.
-func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64, scan *arriving) (*bytes.Buffer, error) {
+func readWhole(req *http.Request, x *forward.Exchange, claim *claim, most int64, scan *arriving) ([]byte, error) {
 	if err := x.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
 		return nil, err
 	}
-	var buf bytes.Buffer
-	if n := req.ContentLength; n > 0 && n <= small {
-		buf.Grow(int(n) + bytes.MinRead)
+	body, err := gather(req, claim, most, scan)
+	if err != nil {
+		return nil, err
 	}
+	return body, x.SetReadDeadline(time.Time{})
+}
+
+func gather(req *http.Request, claim *claim, most int64, scan *arriving) ([]byte, error) {
+	limit := most + 1
+	if n := req.ContentLength; n >= 0 {
+		limit = min(limit, n+1) // one more, in which the end shows
+	}
+	var body []byte
 	for {
-		n, err := io.CopyN(&buf, req.Body, 32<<10)
+		room := int64(cap(body))
+		if len(body) == cap(body) {
+			room = min(more(room), limit)
+			if limit <= small+1 {
+				room = limit
+			}
+		}
+		if !claim.grow(req.Context(), room+scan.size(body)) {
+			return nil, busy()
+		}
+		if room > int64(cap(body)) {
+			body = append(make([]byte, 0, room), body...)
+		}
+		n, err := req.Body.Read(body[len(body):min(cap(body), len(body)+chunkSize)])
+		body = body[:len(body)+n]
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, refusal.New(refusal.BodyTimeout, "the body did not arrive within %d s", int(bodyTime.Seconds()))
 		case err != nil && err != io.EOF:
 			return nil, &forward.BodyError{Err: err}
-		case int64(buf.Len()) > most:
+		case int64(len(body)) >= limit:
 			return nil, tooLarge(most)
 		case err == io.EOF:
 			req.Body.Close()
-			return &buf, x.SetReadDeadline(time.Time{})
+			return body, nil
 		}
-		if n > 0 && !claim.grow(req.Context(), int64(buf.Len())) {
-			return nil, busy()
-		}
-		scan.take(buf.Bytes())
+		scan.take(body)
 	}
 }
 
+// more is how large a buffer becomes that has n bytes and is full: what has come
+// may be all, so that little is taken beside it.
+func more(n int64) int64 {
+	if n < 1<<20 {
+		return max(2*n, 4<<10)
+	}
+	return n + n/4
+}
+
+// chunkSize is how much of a body is read at a time.
+const chunkSize = 32 << 10
+
 func busy() *refusal.Refusal {
-	return refusal.New(refusal.FilterBusy, "the filter is judging too many large bodies at once; try again, or send fewer at a time")
+	return refusal.New(refusal.FilterBusy, "the filter is judging as many bodies as its memory allows; try again, or send fewer at a time")
 }
 
 func tooLarge(most int64) error {
@@ -328,86 +389,4 @@ func codingName(coding string) string {
 		return "unnamed coding"
 	}
 	return coding
-}
-
-// flowingBody passes a body on as far as the scanner has cleared it. It holds
-// back no more than a match that is still possible needs.
-type flowingBody struct {
-	src  io.ReadCloser
-	r    *ruling
-	flow *flow
-
-	window []byte // read and not yet released
-	free   int64  // bytes of window that are cleared
-	gone   int64  // bytes released
-	chunk  []byte
-	err    error
-}
-
-// Read implements io.Reader. A finding ends the body with an error before any
-// byte of the secret is released, or is replaced.
-func (b *flowingBody) Read(p []byte) (int, error) {
-	for b.free == 0 {
-		if b.err != nil {
-			return 0, b.err
-		}
-		b.fill()
-	}
-	n := copy(p, b.window[:b.free])
-	b.window = b.window[n:]
-	b.free -= int64(n)
-	b.gone += int64(n)
-	return n, nil
-}
-
-func (b *flowingBody) fill() {
-	if b.chunk == nil {
-		b.chunk = make([]byte, 32<<10)
-	}
-	n, err := b.src.Read(b.chunk)
-	if n > 0 {
-		clean, patches, ferr := b.flow.scan(b.chunk[:n])
-		if ferr != nil {
-			b.cut(ferr)
-			return
-		}
-		// A fresh slice keeps the window from growing with the body.
-		window := make([]byte, 0, len(b.window)+n)
-		b.window = append(append(window, b.window...), b.chunk[:n]...)
-		b.apply(patches)
-		b.free = clean - b.gone
-	}
-	switch {
-	case err == io.EOF:
-		patches, ferr := b.flow.finish()
-		if ferr == nil {
-			ferr = b.r.scanTrailer(b.flow.changed)
-		}
-		if ferr != nil {
-			b.cut(ferr)
-			return
-		}
-		b.apply(patches)
-		b.free, b.err = int64(len(b.window)), io.EOF
-	case err != nil:
-		b.free, b.err = 0, err
-	}
-}
-
-func (b *flowingBody) apply(patches []wsframe.Patch) {
-	for _, p := range patches {
-		copy(b.window[p.At-b.gone:], p.Data)
-	}
-}
-
-func (b *flowingBody) cut(err error) {
-	refused := refusal.From(err)
-	b.r.x.Cut(refused)
-	b.free, b.err = 0, refused
-}
-
-// Close closes the body that is judged.
-func (b *flowingBody) Close() error {
-	b.flow.close()
-	return b.src.Close()
 }

@@ -15,8 +15,10 @@ type flow struct {
 	r      *ruling
 	p      place
 	rules  scanner
-	stream stream
+	stream stream         // nil where nothing flows
 	where  *locate.Stream // follows the same bytes
+	claim  *claim         // on memory
+	beside int64          // bytes that each stream takes beside what is here
 
 	window []byte // not yet decided; only kept to replace in it
 	base   int64  // offset of window
@@ -29,16 +31,16 @@ type flow struct {
 	changed bool // something was replaced
 }
 
-// newFlow returns a flow of what stands at p, in which where locates.
-func newFlow(r *ruling, p place, rules scanner, where *locate.Stream) *flow {
+// newFlow returns a flow of what stands at p, in which where locates. Each stream takes beside bytes elsewhere.
+func newFlow(r *ruling, p place, rules scanner, where *locate.Stream, beside int64) *flow {
 	p.tally = newTally(r)
 	p.locate = func(at locate.Range) string { return where.At(at, r.hides) }
-	return &flow{r: r, p: p, rules: rules, stream: rules.stream(), where: where}
+	return &flow{r: r, p: p, rules: rules, where: where, claim: r.filter.held.flow(r.req.Context()), beside: beside}
 }
 
-// reset makes w ready for another stream of the same kind.
+// reset makes w ready for another stream of the same kind. Between two of them it takes no memory of the budget.
 func (w *flow) reset() {
-	w.stream.Reset()
+	w.release()
 	w.where.Reset()
 	w.window, w.base, w.read = w.window[:0], 0, 0
 	w.tail, w.patches = nil, nil
@@ -49,6 +51,12 @@ func (w *flow) reset() {
 // are valid until the next call.
 func (w *flow) scan(p []byte) (clean int64, patches []wsframe.Patch, err error) {
 	w.patches = w.patches[:0]
+	if !w.reserve(len(p)) {
+		return 0, nil, busy()
+	}
+	if w.stream == nil {
+		w.stream = w.rules.stream()
+	}
 	clean, fs := w.stream.Scan(p)
 	w.where.Feed(p)
 	if w.r.action != doBlock || w.r.filter.allowed != nil {
@@ -66,9 +74,30 @@ func (w *flow) scan(p []byte) (clean int64, patches []wsframe.Patch, err error) 
 // finish says that the stream has ended.
 func (w *flow) finish() (patches []wsframe.Patch, err error) {
 	w.patches = w.patches[:0]
-	_, patches, err = w.rule(w.stream.Finish(), w.read)
+	if w.stream != nil {
+		_, patches, err = w.rule(w.stream.Finish(), w.read)
+		w.release()
+	}
 	w.p.tally.flush()
 	return patches, err
+}
+
+// reserve waits for the memory that scanning n bytes more takes, and reports whether there is that much.
+func (w *flow) reserve(n int) bool {
+	stream := newStream
+	if w.stream != nil {
+		stream = w.stream.Size()
+	}
+	return w.claim.grow(w.r.req.Context(), w.beside+int64(stream+scanRoom+cap(w.window)+w.where.Size()+2*n))
+}
+
+// release gives the memory of the stream back.
+func (w *flow) release() {
+	if w.stream != nil {
+		w.stream.Release()
+		w.stream = nil
+	}
+	w.claim.keep(w.beside)
 }
 
 func (w *flow) rule(fs []dlp.Finding, clean int64) (int64, []wsframe.Patch, error) {
@@ -128,5 +157,9 @@ func (w *flow) patch(at int64, data []byte) {
 	w.patches = append(w.patches, wsframe.Patch{At: at, Data: bytes.Clone(data)})
 }
 
-// close records what was found before the stream broke off.
-func (w *flow) close() { w.p.tally.flush() }
+// close records what was found before the stream broke off. No more is scanned.
+func (w *flow) close() {
+	w.p.tally.flush()
+	w.release()
+	w.claim.close()
+}

@@ -23,7 +23,7 @@ import (
 func flowed(t *testing.T, f *Filter, text []byte, piece func() int) ([]byte, error) {
 	t.Helper()
 	r := f.ruling(httptest.NewRequest("POST", "/", nil), &forward.Exchange{})
-	w := newFlow(r, place{where: "body", location: "body", part: body, flowing: true}, asText{f.rules().all}, locate.NewBody(""))
+	w := newFlow(r, place{where: "body", location: "body", part: body, flowing: true}, asText{f.rules().all}, locate.NewBody(""), 0)
 	out := bytes.Clone(text)
 	var clean int64
 	for at := 0; at < len(text); {

@@ -19,7 +19,7 @@ type stream interface {
 	Scan(p []byte) (clean int64, found []dlp.Finding)
 	Finish() []dlp.Finding
 	Settled() int64
-	Reset()
+	Size() int
 	Release()
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 
 	"bottle/lib/dlp"
 	"bottle/lib/secret"
@@ -15,12 +16,14 @@ import (
 
 const mostHeld = defaultHeld
 
-// whole reports whether nothing of the budget is taken.
-func (h *held) whole() bool {
-	if !h.TryAcquire(mostHeld) {
-		return false
+// untaken reports whether nothing of the budget is taken.
+func (h *held) untaken() bool {
+	for budget, most := range map[*semaphore.Weighted]int64{h.whole: h.most, h.small: h.most, h.flowing: 2 * h.most, h.decoding: mostDecoding} {
+		if !budget.TryAcquire(most) {
+			return false
+		}
+		budget.Release(most)
 	}
-	h.Release(mostHeld)
 	return true
 }
 
@@ -40,25 +43,32 @@ func TestClaimsGiveEverythingBack(t *testing.T) {
 		all.Go(cancel) // meanwhile
 	}
 	all.Wait()
-	require.True(t, h.whole())
+	require.True(t, h.untaken())
 }
 
 func TestClosedClaimDoesNotGrow(t *testing.T) {
 	h := newHeld(mostHeld)
 	c := h.claim(t.Context())
 	require.True(t, c.grow(t.Context(), 1<<20))
-	require.False(t, h.whole())
+	require.False(t, h.untaken())
 	c.close()
-	require.True(t, h.whole())
+	require.True(t, h.untaken())
 	require.False(t, c.grow(t.Context(), 1<<20))
-	require.True(t, h.whole())
+	require.True(t, h.untaken())
 }
 
-func TestSmallClaimsTakeNothing(t *testing.T) {
+func TestSmallClaimsTakeNothingOfTheLargeOnes(t *testing.T) {
 	h := newHeld(mostHeld)
 	c := h.claim(t.Context())
 	require.True(t, c.grow(t.Context(), small))
-	require.True(t, h.whole())
+	require.False(t, h.untaken())
+	require.True(t, h.whole.TryAcquire(mostHeld))
+	h.whole.Release(mostHeld)
+	require.True(t, c.grow(t.Context(), 2*small))
+	require.True(t, h.small.TryAcquire(mostHeld), "what has become large is no small one any more")
+	h.small.Release(mostHeld)
+	c.close()
+	require.True(t, h.untaken())
 }
 
 func TestClaimWaitsForWhatOthersGiveBack(t *testing.T) {

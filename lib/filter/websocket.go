@@ -83,7 +83,7 @@ type messages struct {
 
 func newMessages(r *ruling) *messages {
 	p := place{where: "body", location: "WebSocket message", part: message, offsets: true}
-	return &messages{r: r, flow: newFlow(r, p, asText{r.rules.all}, locate.NewMessage())}
+	return &messages{r: r, flow: newFlow(r, p, asText{r.rules.all}, locate.NewMessage(), 0)}
 }
 
 func (m *messages) Start(wsframe.Opcode) {

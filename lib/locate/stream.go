@@ -81,6 +81,9 @@ func (s *Stream) Settle(n int64) {
 	}
 }
 
+// Size is about how many bytes of the text s keeps.
+func (s *Stream) Size() int { return cap(s.window) }
+
 // asked is a text at what was asked about last, so that to ask about one range
 // after the other walks through what they stand in once.
 type asked struct {

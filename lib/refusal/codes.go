@@ -114,7 +114,7 @@ var table = [...]Entry{
 	{DecompressionBomb, http.StatusForbidden, denied, true, false, "A compressed body becomes many times as large as it was sent, as nothing honest does. Send it uncompressed or in parts."},
 	{BodyTooLarge, http.StatusForbidden, denied, true, false, "A compressed body or WebSocket message is larger than the filter judges in one piece. Send it uncompressed or in parts."},
 	{RateLimited, http.StatusTooManyRequests, denied, false, true, "More requests per minute to this host than the filter allows. Wait as Retry-After says."},
-	{FilterBusy, http.StatusServiceUnavailable, "proxy_internal_response", false, true, "The filter is judging as many large bodies as its memory allows. Try again, or send fewer at a time."},
+	{FilterBusy, http.StatusServiceUnavailable, "proxy_internal_response", false, true, "The filter is judging as many bodies as its memory allows. Try again, or send fewer at a time."},
 	{BodyTimeout, http.StatusRequestTimeout, badReq, false, false, "A body that the filter judges before its first byte leaves did not arrive in time."},
 	{UpgradeUnsupported, http.StatusUpgradeRequired, "http_upgrade_failed", false, false, "This upgrade cannot be relayed here. Send the request without it."},
 
