@@ -65,5 +65,5 @@ func load(_ *cli.Context, path string) (*proxy.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &proxy.Loaded{File: file, Settings: &config.Settings, Policy: f.Policy(), Explain: f.Explain, Intercepts: config.Intercepts()}, nil
+	return &proxy.Loaded{File: file, Settings: &config.Settings, Policy: f.Policy(), Explain: f.Explain, Intercepts: config.Intercepts(), Memory: f.Memory()}, nil
 }

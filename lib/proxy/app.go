@@ -48,6 +48,9 @@ type Loaded struct {
 	// Intercepts says whether the policy terminates TLS anywhere, for which it
 	// needs a CA.
 	Intercepts bool
+	// Memory is how many bytes the policy may take at most for what it judges, by
+	// which the process's memory is limited.
+	Memory int64
 	// Follow, unless nil, begins whatever goes on beside the requests while the
 	// configuration is in force, and Close ends it. A check calls neither.
 	Follow func(forward.Config, *slog.Logger)

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -42,15 +41,11 @@ func (p *Program) serve(c *cli.Context) error {
 	// net/http's client writes bytes that an origin sent unasked to the standard
 	// logger, and an origin may have repeated a credential there.
 	stdlog.SetOutput(io.Discard)
-	// A proxy's live heap is a few MB, and the runtime's default would collect
-	// it some hundred times a second under load. 400 costs at most about 16 MB.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 	l, config, err := p.load(c)
 	if err != nil {
 		return err
 	}
+	tuneMemory(l.Memory)
 	s := l.Settings
 	auditPath := s.AuditLog
 	if auditPath != "" && c.String("audit-log") == "" {
@@ -122,6 +117,7 @@ func (p *Program) serve(c *cli.Context) error {
 			if next := p.reload(c, engine, records, s); next != nil {
 				l.close(log)
 				l = next
+				tuneMemory(l.Memory)
 				l.follow(log)
 			}
 		case <-c.Context.Done():
