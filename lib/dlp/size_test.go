@@ -49,5 +49,5 @@ func TestReleasedStreamsKeepLittle(t *testing.T) {
 	s.Finish()
 	s.Release()
 	require.LessOrEqual(t, s.Size(), most)
-	require.Equal(t, r.Scan([]byte("a "+newMaker(5).jwt(`{"alg":"HS256"}`, 80)))[0].Rule, "jwt", "it can be used again")
+	require.Equal(t, r.Scan([]byte("a " + newMaker(5).jwt(`{"alg":"HS256"}`, 80)))[0].Rule, "jwt", "it can be used again")
 }
