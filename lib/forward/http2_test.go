@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"bottle/lib/forward"
 	"bottle/lib/refusal"
 )
 
@@ -135,4 +136,60 @@ func TestHTTP2HostFieldThatAgreesIsDropped(t *testing.T) {
 	h := newFrames(t, w.tunnel("h2"))
 	h.ask(":method= GET", ":scheme= https", ":path= /", ":authority= origin.test", "host= Origin.test:443")
 	require.Equal(t, "origin.test []", readAll(t, h.answer()))
+}
+
+// A request is refused before its body has come, and its client goes on to send
+// that and the trailers: this costs one stream, not the connection.
+func TestHTTP2TrailersBehindARefusal(t *testing.T) {
+	w := newWorld(t, &forward.Policy{
+		Tunnel: allowAll().Tunnel,
+		Judge: requestFunc(func(req *http.Request) error {
+			if req.URL.Path == "/no" {
+				return refusal.New(refusal.MethodNotAllowed, "no")
+			}
+			return nil
+		}),
+	}, http.HandlerFunc(echo))
+	h := newFrames(t, w.tunnel("h2"))
+	block := func(fields ...string) []byte {
+		h.table.Reset()
+		for i := 0; i < len(fields); i += 2 {
+			require.NoError(t, h.enc.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}))
+		}
+		return h.table.Bytes()
+	}
+	for range 3 {
+		id := h.stream
+		h.stream += 2
+		head := block(":method", "POST", ":scheme", "https", ":path", "/no", ":authority", "origin.test", "trailer", "x-sum")
+		require.NoError(t, h.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: head, EndHeaders: true}))
+		for answered, length := 0, -1; answered != length; {
+			frame, err := h.f.ReadFrame()
+			require.NoError(t, err)
+			switch frame := frame.(type) {
+			case *http2.MetaHeadersFrame:
+				for _, f := range frame.Fields {
+					if f.Name == "content-length" {
+						length, err = strconv.Atoi(f.Value)
+						require.NoError(t, err)
+					}
+				}
+			case *http2.DataFrame:
+				answered += len(frame.Data())
+			}
+		}
+		require.NoError(t, h.f.WriteData(id, false, []byte("body")))
+		require.NoError(t, h.f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block("x-sum", "1"), EndStream: true, EndHeaders: true}))
+		h.ask(":method= GET", ":scheme= https", ":path= /next", ":authority= origin.test")
+		for {
+			frame, err := h.f.ReadFrame()
+			require.NoError(t, err)
+			_, ended := frame.(*http2.GoAwayFrame)
+			require.False(t, ended, "the connection was ended: %v", frame)
+			if data, ok := frame.(*http2.DataFrame); ok && frame.Header().StreamID == h.stream-2 {
+				require.Equal(t, "GET origin.test /next HTTP/2.0|", string(data.Data()))
+				break
+			}
+		}
+	}
 }

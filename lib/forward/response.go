@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"bottle/lib/refusal"
 )
@@ -122,15 +123,23 @@ func contentLength(h http.Header) int64 {
 // takeRest sends the answer out and reads what is left of a small request
 // body, so that the connection can be kept. After EnableFullDuplex net/http
 // does that too late: it meets the body's end when no handler runs any more,
-// and panics at the next request. What remains after a refused expectation is
-// never sent.
+// and panics at the next request. Over HTTP/2 it takes trailers that come when
+// their stream has ended for an error of the whole connection, against RFC 9113,
+// section 5.1. What remains after a refused expectation is never sent.
 func takeRest(w http.ResponseWriter, req *http.Request) {
-	if req.ProtoMajor != 1 || req.Body == http.NoBody || req.Header["Expect"] != nil || req.Header["Upgrade"] != nil {
+	if req.Body == http.NoBody || req.Header["Expect"] != nil || req.Header["Upgrade"] != nil || req.ProtoMajor != 1 && len(req.Trailer) == 0 {
 		return
 	}
 	const most = 256 << 10 // as net/http
-	if http.NewResponseController(w).Flush() == nil {
-		// An error is the client's end, which net/http sees as well.
-		_, _ = io.CopyN(io.Discard, req.Body, most)
+	control := http.NewResponseController(w)
+	if control.Flush() != nil {
+		return // the client's end, which net/http sees as well
 	}
+	if req.ProtoMajor != 1 && control.SetReadDeadline(time.Now().Add(restTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, req.Body, most)
 }
+
+// restTime is how long an answer over HTTP/2 waits for the request's trailers.
+const restTime = time.Second
