@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/semaphore"
 
+	"bottle/lib/dlp"
 	"bottle/lib/forward"
 	"bottle/lib/refusal"
 	"bottle/lib/tomlfile"
@@ -171,3 +173,55 @@ func TestMostBodiesAreDecodedLater(t *testing.T) {
 	_, err := r.judgeCoded("gzip", coded.Bytes(), claim)
 	require.True(t, isBusy(err), "%v", err)
 }
+
+// leaving is a scanner whose client goes away when the first piece was scanned.
+type leaving struct {
+	scanner
+	leave  func()
+	pieces int
+}
+
+type leavingStream struct {
+	stream
+	from *leaving
+}
+
+func (l *leaving) stream() stream { return leavingStream{l.scanner.stream(), l} }
+
+func (s leavingStream) Scan(p []byte) (int64, []dlp.Finding) {
+	s.from.pieces++
+	s.from.leave()
+	return s.stream.Scan(p)
+}
+
+// What nobody waits for any more is not decoded to its end.
+func TestNothingIsDecodedForWhoHasGone(t *testing.T) {
+	f := crowded(t)
+	ctx, leave := context.WithCancel(t.Context())
+	req := httptest.NewRequestWithContext(ctx, "POST", "/", nil)
+	r := f.ruling(req, &forward.Exchange{})
+	var coded bytes.Buffer
+	z := gzip.NewWriter(&coded)
+	_, err := z.Write(sparse(1 << 20))
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	scan := func(rules scanner) (int64, error) {
+		n, _, err := r.scanDecoded(rules, "gzip", coded.Bytes(), place{where: "body", location: "body", part: body})
+		return n, err
+	}
+	stays := &leaving{scanner: r.bodyRules(), leave: func() {}}
+	n, err := scan(stays)
+	require.NoError(t, err)
+	require.Equal(t, int64(1<<20), n)
+	require.Greater(t, stays.pieces, 10)
+
+	goes := &leaving{scanner: r.bodyRules(), leave: leave}
+	_, err = scan(goes)
+	require.ErrorIs(t, err, context.Canceled)
+	_, gone := errors.AsType[*forward.BodyError](err)
+	require.True(t, gone, "%v", err)
+	require.Equal(t, 1, goes.pieces)
+}
+
+// sparse is text in which nothing is found.
+func sparse(n int) []byte { return bytes.Repeat([]byte("words "), n/6+1)[:n] }
