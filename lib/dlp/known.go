@@ -22,6 +22,9 @@ type KnownSecret struct {
 	Value secret.Value
 }
 
+// Known reports whether r finds a value that is known, rather than a form.
+func (r Rule) Known() bool { return r.known != nil }
+
 const (
 	// knownMin is how many bytes a value has at least: shorter ones stand in ordinary text.
 	knownMin = 8

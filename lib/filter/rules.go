@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"slices"
-	"strings"
 	"sync"
 
 	"bottle/lib/authority"
@@ -50,7 +49,7 @@ func compile(rules []dlp.Rule, o dlp.Options, dummies exemptFunc, expected map[a
 			return compiled{}, err
 		}
 		shortest := shortestToken
-		if slices.ContainsFunc(rules, func(r dlp.Rule) bool { return strings.HasPrefix(r.Name, "known:") }) {
+		if slices.ContainsFunc(rules, dlp.Rule.Known) {
 			shortest = shortestKnown
 		}
 		c := compiled{hostRules{all, names, shortest, all}, make(map[authority.Pattern]hostRules, len(expected))}
