@@ -64,6 +64,9 @@ type Limits struct {
 	Handshake time.Duration
 	// Connections bounds open client connections, tunnels included (4096).
 	Connections int
+	// Requests bounds the requests under way, of which one connection of HTTP/2
+	// can have 250 (4096).
+	Requests int
 	// Idle bounds the wait for the next request on a kept connection (3 min).
 	Idle time.Duration
 	// TunnelIdle bounds how long a passthrough tunnel may be silent in both
@@ -82,6 +85,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Connections <= 0 {
 		l.Connections = 4096
+	}
+	if l.Requests <= 0 {
+		l.Requests = 4096
 	}
 	def(&l.HeadTime, 10*time.Second)
 	def(&l.Handshake, 10*time.Second)
@@ -113,6 +119,7 @@ type Engine struct {
 	buffers   *bufferPool
 	recorder  Recorder
 	memory    atomic.Int64 // left for bodies that may be sent twice
+	underWay  atomic.Int64 // requests
 
 	current  atomic.Pointer[generation]
 	agentTLS *tls.Config
@@ -159,6 +166,9 @@ func New(o Options, c Config) *Engine {
 	e.inner.Protocols = new(http.Protocols)
 	e.inner.Protocols.SetHTTP1(true)
 	e.inner.Protocols.SetHTTP2(true)
+	// The agent is near, and needs no large windows; net/http's defaults are a MiB
+	// of frame and one of what is not read yet, for each connection.
+	e.inner.HTTP2 = &http.HTTP2Config{MaxReadFrameSize: 64 << 10, MaxReceiveBufferPerConnection: 512 << 10, MaxReceiveBufferPerStream: 256 << 10}
 	e.inside = newHandoff()
 	e.Swap(c)
 	return e

@@ -56,6 +56,11 @@ func (e *Engine) serve(w http.ResponseWriter, req *http.Request, t *tunnel) {
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
 
+	defer e.underWay.Add(-1)
+	if most := e.limits.Requests; e.underWay.Add(1) > int64(most) {
+		e.refuse(out, req, x, refusal.New(refusal.TooManyConnections, "the proxy has %d requests under way, its limit; let some end or try later", most))
+		return
+	}
 	if err := e.locate(x, req, t); err != nil {
 		e.refuse(out, req, x, err)
 		return

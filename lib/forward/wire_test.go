@@ -190,6 +190,28 @@ func TestSilentConnectionIsClosed(t *testing.T) {
 	w.works()
 }
 
+func TestRequestsBeyondTheLimitAreRefused(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	w := newWorld(t, allowAll(), http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/wait" {
+			entered <- true
+			<-leave
+		}
+	}), withLimits(forward.Limits{Requests: 2}))
+	h := newFrames(t, w.tunnel("h2"))
+	for range 2 {
+		h.ask(":method= GET", ":scheme= https", ":path= /wait", ":authority= origin.test")
+		<-entered
+	}
+	h.ask(":method= GET", ":scheme= https", ":path= /", ":authority= origin.test")
+	refusalIn(t, h.answer(), 503, refusal.TooManyConnections)
+	close(leave)
+	for range 2 {
+		require.Equal(t, 200, h.answer().StatusCode)
+	}
+	w.works()
+}
+
 func TestConnectionsBeyondTheLimitAreTurnedAway(t *testing.T) {
 	w := newWorld(t, allowAll(), http.HandlerFunc(echo), withLimits(forward.Limits{Connections: 2}))
 	a := w.tunnel()

@@ -39,6 +39,7 @@ type Limits struct {
 	HeaderTimeout     time.Duration `toml:"header_timeout"`
 	HandshakeTimeout  time.Duration `toml:"handshake_timeout"`
 	Connections       int           `toml:"connections"`
+	Requests          int           `toml:"requests"`
 	IdleTimeout       time.Duration `toml:"idle_timeout"`
 	TunnelIdleTimeout time.Duration `toml:"tunnel_idle_timeout"`
 	// RequestsPerMinute is the filter's, per host; 0 is off.
@@ -49,7 +50,7 @@ type Limits struct {
 func (l Limits) Engine() forward.Limits {
 	return forward.Limits{
 		HeadBytes: l.HeaderBytes, HeadTime: l.HeaderTimeout, Handshake: l.HandshakeTimeout,
-		Connections: l.Connections, Idle: l.IdleTimeout, TunnelIdle: l.TunnelIdleTimeout,
+		Connections: l.Connections, Requests: l.Requests, Idle: l.IdleTimeout, TunnelIdle: l.TunnelIdleTimeout,
 	}
 }
 
@@ -128,7 +129,7 @@ func (s *Settings) engineConfig(f *tomlfile.File, o overrides, intercepts bool) 
 		}
 	}
 	for name, v := range map[string]int64{
-		"header_bytes": int64(s.Limits.HeaderBytes), "connections": int64(s.Limits.Connections), "header_timeout": int64(s.Limits.HeaderTimeout),
+		"header_bytes": int64(s.Limits.HeaderBytes), "connections": int64(s.Limits.Connections), "requests": int64(s.Limits.Requests), "header_timeout": int64(s.Limits.HeaderTimeout),
 		"handshake_timeout": int64(s.Limits.HandshakeTimeout), "idle_timeout": int64(s.Limits.IdleTimeout), "tunnel_idle_timeout": int64(s.Limits.TunnelIdleTimeout),
 	} {
 		if v < 0 {

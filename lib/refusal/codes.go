@@ -133,7 +133,7 @@ var table = [...]Entry{
 	{HeaderTimeout, http.StatusRequestTimeout, badReq, false, false, "The request head did not arrive in time."},
 	{BadChunk, http.StatusBadRequest, protocol, false, false, "The chunked body is malformed."},
 	{LoopDetected, http.StatusLoopDetected, "proxy_loop_detected", false, false, "The request came back to this stage: a next hop leads in a circle."},
-	{TooManyConnections, http.StatusServiceUnavailable, "connection_limit_reached", false, true, "The stage is at its limit of open connections."},
+	{TooManyConnections, http.StatusServiceUnavailable, "connection_limit_reached", false, true, "The stage is at its limit of open connections, or of requests under way."},
 	{ProxyMethodForbidden, http.StatusBadRequest, badReq, false, false, "CONNECT inside a tunnel. Open a new connection to the proxy."},
 
 	{DNSFailed, http.StatusBadGateway, "dns_error", false, true, "The origin's name does not resolve."},
