@@ -88,6 +88,7 @@ func load(c *cli.Context, path string) (*proxy.Loaded, error) {
 	}
 	return &proxy.Loaded{
 		File: file, Settings: &config.Settings, Policy: routes.Policy(), Intercepts: true,
+		Memory: 256 << 20, // bodies that may be sent twice, and what is being sent
 		Follow: func(c forward.Config, log *slog.Logger) {
 			routes.Follow(log)
 			routes.StartLogins(renew.Transport(c.Dialer.Dial, c.UpstreamRoots), log)
