@@ -119,6 +119,20 @@ func (e *engine) held(win []byte) int {
 // heldFrom returns what held would after a run over win that began at from: where a finding may begin that what follows win
 // completes. Whatever is before it may have been released. e is free for it.
 func (e *engine) heldFrom(win []byte, from int) int {
+	e.begunFrom(win, from)
+	if k := e.rules.known; k != nil {
+		e.hunt(&e.loose, &k.loose, win)
+		e.hunt(&e.exact, &k.exact, win)
+	}
+	if e.rules.words != nil {
+		e.phrases(win, false)
+		e.phrase.marked.n = 0 // it may have begun amid a tag
+	}
+	return max(from, e.held(win))
+}
+
+// begunFrom is heldFrom for what begins with a keyword alone. Only that is held while a candidate waits; what else is looked for goes on.
+func (e *engine) begunFrom(win []byte, from int) int {
 	e.reset()
 	e.skip(win, from)
 	a := &e.rules.auto
@@ -126,14 +140,7 @@ func (e *engine) heldFrom(win []byte, from int) int {
 		e.state = a.step(e.state, c)
 	}
 	e.pos, e.block = len(win), len(win)
-	if k := e.rules.known; k != nil {
-		e.hunt(&e.loose, &k.loose, win)
-		e.hunt(&e.exact, &k.exact, win)
-	}
-	if e.rules.words != nil {
-		e.phrases(win, false)
-	}
-	return max(from, e.held(win))
+	return max(from, e.heldTails(win, e.pos-int(a.depth[e.state])))
 }
 
 // slide drops the first n bytes of the window.
@@ -470,5 +477,5 @@ func (e *engine) skip(win []byte, at int) {
 
 // waits reports whether a match has begun in win.
 func (e *engine) waits(win []byte) bool {
-	return e.open || e.inTail(win) || e.phrase.n > 1 || len(e.loose.trails)+len(e.exact.trails) > 0
+	return e.open || e.inTail(win) || e.phrase.waits() || len(e.loose.trails)+len(e.exact.trails) > 0
 }
