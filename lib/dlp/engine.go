@@ -226,7 +226,7 @@ func (k *keyword) otherwise(rest []byte) verdict {
 		switch {
 		case i == len(rest):
 			return more
-		case mayEscape[rest[i]], k.overLines && (rest[i] == '\n' || rest[i] == '\r'):
+		case mayEscape[rest[i]], k.overLines && (rest[i] == '\n' || rest[i] == '\r'), i >= k.pattern.partFrom && i <= k.pattern.unknown && amidKeyword[rest[i]]:
 			return no
 		case !c[rest[i]]:
 			return yes
@@ -328,7 +328,7 @@ const maxMargin = 256
 // escapes, \n and \", ends a word as well, unless
 // a line's end was wanted there.
 func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
-	if !e.report || at >= len(win) || !mayEscape[win[at]] && !e.brokeEscape(win, at) {
+	if !e.report || at >= len(win) || at-e.cand.start < skimMost || !mayEscape[win[at]] && !e.brokeEscape(win, at) { // a shorter begin is not seen where more is known
 		return no
 	}
 	if n := backslashesOf(win[at:]); n > 0 && n <= rawBackslashes {
