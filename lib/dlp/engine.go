@@ -161,7 +161,9 @@ func (e *engine) slide(n int) {
 	e.block -= n
 	e.loose.slide(n)
 	e.exact.slide(n)
-	e.phrase.slide(n)
+	if e.rules.words != nil {
+		e.phrase.slide(n)
+	}
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
@@ -172,7 +174,10 @@ func (e *engine) slide(n int) {
 
 func (e *engine) reset() {
 	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report, lowered: e.lowered[:0], wanted: e.wanted,
-		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
+		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}, phrase: phrase{plain: e.phrase.plain, marked: e.phrase.marked}}
+	if e.rules.words != nil {
+		e.phrase.skip(nil, 0)
+	}
 }
 
 // judge decides the hits of the automaton's state in order; false: not yet. After a match the automaton starts afresh
@@ -226,7 +231,7 @@ func (k *keyword) otherwise(rest []byte) verdict {
 		switch {
 		case i == len(rest):
 			return more
-		case mayEscape[rest[i]], k.overLines && (rest[i] == '\n' || rest[i] == '\r'), i >= k.pattern.partFrom && i <= k.pattern.unknown && amidKeyword[rest[i]]:
+		case k.instead[i][rest[i]]:
 			return no
 		case !c[rest[i]]:
 			return yes
@@ -471,7 +476,7 @@ func (e *engine) skip(win []byte, at int) {
 	e.loose.skip(at)
 	e.exact.skip(at)
 	if e.rules.words != nil {
-		e.phrase = phraseAt(win, at)
+		e.phrase.skip(win, at)
 	}
 }
 

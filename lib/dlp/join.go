@@ -99,8 +99,10 @@ var (
 	lineStart  = set("=\\ \t\r\n")
 	quotes     = set("\"'`")
 
-	// amidKeyword are those of jointStart that are not as often something else.
-	amidKeyword = set("\r\n\"'`&;./")
+	// orLine and orJoint are what may be next instead of what must be: an escape or a line's end, and other joints that are not as often
+	// something else.
+	orLine  = union(&mayEscape, set("\r\n"))
+	orJoint = union(&mayEscape, set("\r\n\"'`&;./"))
 )
 
 // linesOnly reports whether the pattern's step may be in pieces over lines alone: one of a secret that only a name gives away, of

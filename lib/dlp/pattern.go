@@ -165,7 +165,16 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 		k.next = []*class{first.class}
 	}
 	q.partFrom = q.partsFrom(name, len(text))
-	k.overLines = q.joinFrom > 0 && q.mayBreak(0, '\n')
+	for i := range k.next {
+		switch {
+		case i >= q.partFrom && i <= q.unknown:
+			k.instead[i] = orJoint
+		case q.joinFrom > 0 && q.mayBreak(0, '\n'):
+			k.instead[i] = orLine
+		default:
+			k.instead[i] = &mayEscape
+		}
+	}
 	return k
 }
 

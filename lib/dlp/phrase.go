@@ -50,9 +50,9 @@ type phrase struct {
 	start   int
 	other   [2]byte // the last bytes that are not ASCII, the second of them at otherAt
 	otherAt int
-	plain   chain // all words count, those in tags and labels too
-	marked  chain // what is in tags and labels does not
-	inTag   bool  // a tag has begun, with its name at tag
+	plain   *chain // all words count, those in tags and labels too
+	marked  *chain // what is in tags and labels does not
+	inTag   bool   // a tag has begun, with its name at tag
 	tag     int
 	tagged  int // bytes of tags since the last word of marked
 }
@@ -95,7 +95,7 @@ func (c *chain) ago(i int) *word { return &c.last[(c.n-1-i)%phraseMax] }
 
 // waits reports whether two words have come that another may follow.
 func (p *phrase) waits() bool {
-	return p.plain.n > 1 && p.plainAt(p.pos) || p.marked.n > 1 && p.markedAt(p.pos)
+	return p.plain != nil && (p.plain.n > 1 && p.plainAt(p.pos) || p.marked.n > 1 && p.markedAt(p.pos))
 }
 
 // plainAt and markedAt report whether a word at a position, which no other stands before, is the next of the chain.
@@ -115,13 +115,15 @@ func (p *phrase) markedAt(at int) bool {
 	return free <= phraseGap && all <= phraseApart
 }
 
-// phraseAt returns one that goes on at win[at]. A word that has begun before is none of the list.
-func phraseAt(win []byte, at int) phrase {
-	p := phrase{pos: at}
+// skip goes on at win[at]. A word that has begun before is none of the list.
+func (p *phrase) skip(win []byte, at int) {
+	if *p = (phrase{pos: at, plain: p.plain, marked: p.marked}); p.plain == nil {
+		p.plain, p.marked = new(chain), new(chain)
+	}
+	p.plain.n, p.marked.n = 0, 0
 	if at > 0 && inWord(win, at-1) {
 		p.begun, p.start = true, at-phraseWord-2
 	}
-	return p
 }
 
 // inWord reports whether win[at] is a letter, and no escape's.
@@ -139,10 +141,10 @@ func (e *engine) heldPhrase() int {
 	}
 	least := at
 	if p.plainAt(at) {
-		least = e.heldChain(&p.plain, least)
+		least = e.heldChain(p.plain, least)
 	}
 	if p.markedAt(at) {
-		least = e.heldChain(&p.marked, least)
+		least = e.heldChain(p.marked, least)
 	}
 	return least
 }
@@ -246,7 +248,7 @@ func (e *engine) word(win []byte) {
 			p.plain.n = 0
 		}
 		p.plain.add(w)
-		e.search(win, &p.plain)
+		e.search(win, p.plain)
 	case !label && !(p.inTag && p.tag == start) || p.pos-start > phraseWord+1:
 		p.plain.n = 0
 	}
@@ -258,7 +260,7 @@ func (e *engine) word(win []byte) {
 		}
 		p.marked.add(w)
 		p.tagged = 0
-		e.search(win, &p.marked)
+		e.search(win, p.marked)
 	default:
 		p.marked.n = 0
 	}
@@ -270,7 +272,7 @@ func (e *engine) search(win []byte, c *chain) {
 	for length := phraseShort; length <= min(c.n, phraseMax); length += phraseStride {
 		first := c.ago(length - 1)
 		switch {
-		case c == &p.marked && p.plain.n >= length && *p.plain.ago(length - 1) == *first: // the same words
+		case c == p.marked && p.plain.n >= length && *p.plain.ago(length - 1) == *first: // the same words
 			continue
 		case e.left(first) || !c.valid(length):
 			continue
