@@ -343,6 +343,9 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 		return no
 	case g.more && !g.cut:
 		return more
+	}
+	e.spent += g.seen
+	switch {
 	case end <= 0, g.more, p.linesOnly(j.step) && !g.line:
 		return no
 	case j.joints == 0 && g.signs != 0 && p.linesOnly(j.step) && !beginsLike(win, e.cand.start, g.signs), j.joints > 0 && g.signs != j.signs:
