@@ -119,7 +119,7 @@ func (e *engine) held(win []byte) int {
 // heldFrom returns what held would after a run over win that began at from: where a finding may begin that what follows win
 // completes. Whatever is before it may have been released. e is free for it.
 func (e *engine) heldFrom(win []byte, from int) int {
-	e.begunFrom(win, from)
+	e.readFrom(win, from)
 	if k := e.rules.known; k != nil {
 		e.hunt(&e.loose, &k.loose, win)
 		e.hunt(&e.exact, &k.exact, win)
@@ -133,6 +133,12 @@ func (e *engine) heldFrom(win []byte, from int) int {
 
 // begunFrom is heldFrom for what begins with a keyword alone. Only that is held while a candidate waits; what else is looked for goes on.
 func (e *engine) begunFrom(win []byte, from int) int {
+	e.readFrom(win, from)
+	return max(from, e.heldTails(win, e.pos-int(e.rules.auto.depth[e.state])))
+}
+
+// readFrom brings the automaton to win's end, from its begin at from.
+func (e *engine) readFrom(win []byte, from int) {
 	e.reset()
 	e.skip(win, from)
 	a := &e.rules.auto
@@ -140,7 +146,6 @@ func (e *engine) begunFrom(win []byte, from int) int {
 		e.state = a.step(e.state, c)
 	}
 	e.pos, e.block = len(win), len(win)
-	return max(from, e.heldTails(win, e.pos-int(a.depth[e.state])))
 }
 
 // slide drops the first n bytes of the window.
