@@ -44,9 +44,9 @@
 //
 // A candidate with a long exact form or a checksum that breaks off at a joint, such as `","`, `&b=`, `" + "`, a slash, a dot or a line's end, which
 // may have the marks of a quotation, a comment or a list behind it, is tried without its joints: up to three pieces, in order, or as many lines as are as long as each other. A joint of JSON may have words and
-// sentences in it that are no piece. The finding covers the joints, and its Encoding ends in "split". The first five bytes of a keyword
-// are not in pieces, and the rest of it and a JWT's header in lines alone, as is a secret that only a name before it gives away, which may be in strings on lines of their own, too; behind a
-// general name it is in lines that are as long as those of something that was wrapped. Of a value that has its mark amid it, pieces before
+// sentences in it that are no piece. The finding covers the joints, and its Encoding ends in "split". The first five bytes of a prefix or a name
+// are not in pieces, and the rest of a prefix, as far as it may be a word (github), and a JWT's header in lines alone, as is a secret that only a name before it gives away, which may be in
+// strings that an operator or a line's end puts together, too; behind a general name it is in lines that are as long as those of something that was wrapped. Of a value that has its mark amid it, pieces before
 // the mark's are looked for as well: the finding begins with the mark's own piece, and [Finding].Cut says so. Where hundreds of candidates break off close to each
 // other, only as many are tried as cost a few times what the scan does.
 //

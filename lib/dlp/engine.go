@@ -119,6 +119,26 @@ func (e *engine) held(win []byte) int {
 // heldFrom returns what held would after a run over win that began at from: where a finding may begin that what follows win
 // completes. Whatever is before it may have been released. e is free for it.
 func (e *engine) heldFrom(win []byte, from int) int {
+	e.readFrom(win, from)
+	if k := e.rules.known; k != nil {
+		e.hunt(&e.loose, &k.loose, win)
+		e.hunt(&e.exact, &k.exact, win)
+	}
+	if e.rules.words != nil {
+		e.phrases(win, false)
+		e.phrase.marked.n = 0 // it may have begun amid a tag
+	}
+	return max(from, e.held(win))
+}
+
+// begunFrom is heldFrom for what begins with a keyword alone. Only that is held while a candidate waits; what else is looked for goes on.
+func (e *engine) begunFrom(win []byte, from int) int {
+	e.readFrom(win, from)
+	return max(from, e.heldTails(win, e.pos-int(e.rules.auto.depth[e.state])))
+}
+
+// readFrom brings the automaton to win's end, from its begin at from.
+func (e *engine) readFrom(win []byte, from int) {
 	e.reset()
 	e.skip(win, from)
 	a := &e.rules.auto
@@ -126,14 +146,6 @@ func (e *engine) heldFrom(win []byte, from int) int {
 		e.state = a.step(e.state, c)
 	}
 	e.pos, e.block = len(win), len(win)
-	if k := e.rules.known; k != nil {
-		e.hunt(&e.loose, &k.loose, win)
-		e.hunt(&e.exact, &k.exact, win)
-	}
-	if e.rules.words != nil {
-		e.phrases(win, false)
-	}
-	return max(from, e.held(win))
 }
 
 // slide drops the first n bytes of the window.
@@ -154,7 +166,9 @@ func (e *engine) slide(n int) {
 	e.block -= n
 	e.loose.slide(n)
 	e.exact.slide(n)
-	e.phrase.slide(n)
+	if e.rules.words != nil {
+		e.phrase.slide(n)
+	}
 	for i := range e.broken {
 		e.broken[i].from -= n
 		e.broken[i].at -= n
@@ -165,7 +179,10 @@ func (e *engine) slide(n int) {
 
 func (e *engine) reset() {
 	*e = engine{rules: e.rules, assembled: e.assembled[:0], found: e.found[:0], broken: e.broken[:0], report: e.report, lowered: e.lowered[:0], wanted: e.wanted,
-		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}}
+		loose: hunt{trails: e.loose.trails[:0]}, exact: hunt{trails: e.exact.trails[:0]}, phrase: phrase{plain: e.phrase.plain, marked: e.phrase.marked}}
+	if e.rules.words != nil {
+		e.phrase.skip(nil, 0)
+	}
 }
 
 // size is about how many bytes of memory e takes beside itself.
@@ -224,7 +241,7 @@ func (k *keyword) otherwise(rest []byte) verdict {
 		switch {
 		case i == len(rest):
 			return more
-		case mayEscape[rest[i]], k.overLines && (rest[i] == '\n' || rest[i] == '\r'):
+		case k.instead[i][rest[i]]:
 			return no
 		case !c[rest[i]]:
 			return yes
@@ -326,7 +343,7 @@ const maxMargin = 256
 // escapes, \n and \", ends a word as well, unless
 // a line's end was wanted there.
 func (e *engine) breaks(win []byte, at int, eof bool, wanted *class) verdict {
-	if !e.report || at >= len(win) || !mayEscape[win[at]] && !e.brokeEscape(win, at) {
+	if !e.report || at >= len(win) || at-e.cand.start < skimMost || !mayEscape[win[at]] && !e.brokeEscape(win, at) { // a shorter begin is not seen where more is known
 		return no
 	}
 	if n := backslashesOf(win[at:]); n > 0 && n <= rawBackslashes {
@@ -469,11 +486,11 @@ func (e *engine) skip(win []byte, at int) {
 	e.loose.skip(at)
 	e.exact.skip(at)
 	if e.rules.words != nil {
-		e.phrase = phraseAt(win, at)
+		e.phrase.skip(win, at)
 	}
 }
 
 // waits reports whether a match has begun in win.
 func (e *engine) waits(win []byte) bool {
-	return e.open || e.inTail(win) || e.phrase.n > 1 || len(e.loose.trails)+len(e.exact.trails) > 0
+	return e.open || e.inTail(win) || e.phrase.waits() || len(e.loose.trails)+len(e.exact.trails) > 0
 }

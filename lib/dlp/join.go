@@ -49,8 +49,10 @@ const (
 	minLine = 1
 	// shortWord is how long a word is that the first piece can be: random letters of one case.
 	shortWord = 6
-	// minPiece is how many characters behind the keyword the first piece has, unless the pattern is joinChecked.
+	// minPiece is how many characters the first piece has behind what the automaton knows of a name, minBegin how many it has in all where
+	// nothing but a form is looked for, unless the pattern is joinChecked.
 	minPiece = 2
+	minBegin = 5
 )
 
 // joiningOf says how the rows with prefix may be in pieces: the longer the prefix and the form, and the more exact the form,
@@ -96,21 +98,41 @@ var (
 	jointStart = set("&;./=\"'`\\ \t\r\n")
 	lineStart  = set("=\\ \t\r\n")
 	quotes     = set("\"'`")
+
+	// orLine and orJoint are what may be next instead of what must be: an escape or a line's end, and other joints that are not as often
+	// something else.
+	orLine  = union(&mayEscape, set("\r\n"))
+	orJoint = union(&mayEscape, set("\r\n\"'`&;./"))
 )
 
 // linesOnly reports whether the pattern's step may be in pieces over lines alone: one of a secret that only a name gives away, of
-// what the automaton does not know of a keyword, or of what comes before the pattern's other pieces.
-func (p *pattern) linesOnly(step int) bool { return p.joins >= joinLines || step < p.joinFrom }
+// a keyword that so far may be a word (github_pat_), or of what comes before the pattern's other pieces.
+func (p *pattern) linesOnly(step int) bool {
+	return p.joins >= joinLines || step < p.joinFrom && (step < p.partFrom || step >= p.unknown)
+}
+
+// partsFrom returns from which step on a pattern may be in pieces anywhere: one of its keyword's, of which the automaton knows as many bytes,
+// or the first behind it.
+func (p *pattern) partsFrom(keyword string, known int) int {
+	if p.joins == joinNever || p.joins >= joinLines || p.dotted || known < minBegin {
+		return p.unknown + 1
+	}
+	n := 0
+	for n < len(keyword) && letter[keyword[n]] {
+		n++
+	}
+	return max(n+1-known, 0)
+}
 
 // mayBreak reports whether the pattern's step may break off at a joint that begins with c.
 func (p *pattern) mayBreak(step int, c byte) bool {
 	switch {
+	case !p.linesOnly(step):
+		return jointStart[c] && !(p.dotted && c == '.')
 	case step < p.joinFrom:
 		return (step < p.unknown || p.lined) && p.joins != joinWrapped && (c == '\n' || c == '\r' || c == '\\')
-	case p.linesOnly(step):
-		return lineStart[c] || quotes[c]
 	}
-	return jointStart[c] && !(p.dotted && c == '.')
+	return lineStart[c] || quotes[c]
 }
 
 // joined tries the candidate of k, which has no match as it stands, in pieces. The whole of it is then e.assembled.
@@ -299,7 +321,7 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 			return no
 		}
 		return more
-	case !p.mayBreak(j.step, win[j.at]), j.joints == 0 && p.joins != joinChecked && j.step >= p.joinFrom && j.at-e.pos < minPiece:
+	case !p.mayBreak(j.step, win[j.at]), j.joints == 0 && j.step >= p.joinFrom && !p.begins(j.at-e.cand.start, j.at-e.pos):
 		return no
 	}
 	most := maxJoint
@@ -321,6 +343,9 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 		return no
 	case g.more && !g.cut:
 		return more
+	}
+	e.spent += g.seen
+	switch {
 	case end <= 0, g.more, p.linesOnly(j.step) && !g.line:
 		return no
 	case j.joints == 0 && g.signs != 0 && p.linesOnly(j.step) && !beginsLike(win, e.cand.start, g.signs), j.joints > 0 && g.signs != j.signs:
@@ -345,6 +370,17 @@ func (e *engine) overJoint(p *pattern, win []byte, eof bool) verdict {
 		return no
 	}
 	return yes
+}
+
+// begins reports whether a first piece is long enough that has so many bytes, and so many of them behind what the automaton knows.
+func (p *pattern) begins(length, behind int) bool {
+	switch {
+	case p.joins == joinChecked:
+		return true
+	case p.joins == joinRandom:
+		return length >= minBegin
+	}
+	return behind >= minPiece
 }
 
 // mayJoin reports whether another joint may stand behind the running piece, and counts it.

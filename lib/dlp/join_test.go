@@ -29,6 +29,10 @@ var joints = map[string]string{
 	"in json":           `\" + \"`,
 	"in json, lines":    `\" +\n    \"`,
 	"php":               `' . '`,
+	"sql":               `' || '`,
+	"lua":               `" .. "`,
+	"elixir":            `" <> "`,
+	"basic":             `" & "`,
 	"python":            "'\n    '",
 	"wrap":              "\n",
 	"wrap, indented":    "\r\n    ",
@@ -117,6 +121,58 @@ func TestSecretsInPiecesAreFound(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(tried), 50)
+}
+
+// Of what only a form gives away, all but the first bytes may be in pieces, also of its prefix.
+func TestPrefixesInPieces(t *testing.T) {
+	r := builtin(t)
+	tried := 0
+	for _, s := range newMaker(403).inTwo() {
+		prefix := ""
+		for _, rule := range Builtin() {
+			for _, p := range rule.patterns {
+				for _, k := range p.keywords {
+					if rule.Name == s.rule && p.joins == joinRandom && strings.HasPrefix(s.text, k) && len(k) > len(prefix) {
+						prefix = k
+					}
+				}
+			}
+		}
+		least := 1 + strings.IndexFunc(prefix, func(c rune) bool { return !letter[c] })
+		if least == 0 {
+			continue
+		}
+		for at := max(least, minBegin); at < len(prefix)+minPiece; at++ {
+			for _, j := range []string{`","`, `","b":"`, "&b=", "; b=", ".", "/", `" + "`, `\",\"b\":\"`, "\",\n    \"", "\n"} {
+				if !tokenChar[s.text[at]] || takes(Builtin(), s.rule, j[0]) {
+					continue
+				}
+				tried++
+				found := r.Scan([]byte(`{"a":"` + s.text[:at] + j + s.text[at:] + `"}`))
+				require.NotEmpty(t, found, "%s: %s%s%s", s.rule, s.text[:at], j, s.text[at:])
+				require.EqualValues(t, 6, found[0].Start)
+			}
+		}
+	}
+	require.Greater(t, tried, 1000)
+}
+
+// Strings that a language puts together are no less a value than those on lines of their own, also where only a name gives it away.
+func TestNamedValuesInStringsThatAreJoined(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(404)
+	for _, name := range []string{"datadog_api_key = ", `"datadog_api_key": `, "$datadog_api_key="} {
+		for _, operator := range []string{" + ", "+", " . ", " || ", " .. ", " <> ", " & ", " ++ "} {
+			value := m.text(hexChars, 30) + "a1"
+			text := name + `"` + value[:14] + `"` + operator + `"` + value[14:] + `";`
+			require.Len(t, r.Scan([]byte(text)), 1, text)
+		}
+		for _, between := range []string{`", "`, `" | "`, `": "`, `" == "`} {
+			value := m.text(hexChars, 30) + "a1"
+			text := name + `"` + value[:14] + between + value[14:] + `";`
+			require.Empty(t, r.Scan([]byte(text)), text)
+		}
+	}
 }
 
 // asideOf are the joints that have other strings in them, where a piece that is a word is taken for one of those (docs/limits.md).

@@ -9,10 +9,10 @@ type joint struct {
 	dotted bool // a dot is none
 	cut    bool // nothing more of the text will be known
 	whole  bool // nothing more of the text counts
-	line   bool // it is a line's end alone
+	line   bool // it is a line's end alone, or strings is true
 
 	signs   uint32 // of the mark before the next line; 0: it has none
-	strings bool   // the line's end is between two strings
+	strings bool   // it is between two strings that the language puts together
 }
 
 // lineSigns are the signs that stand before each line of a quotation, a comment, a list or a table, maxMark how many they are at most.
@@ -63,9 +63,7 @@ func (g *joint) length() int {
 		return g.ends(g.quote() && g.member() && g.quote())
 	}
 	comma := g.take(",")
-	if !comma {
-		g.take("+.|")
-	}
+	joins := !comma && g.operator()
 	ended = g.space() || ended
 	if !g.quote() {
 		return 0
@@ -73,7 +71,7 @@ func (g *joint) length() int {
 	if comma && g.member() {
 		return g.ends(g.quote())
 	}
-	g.strings = ended && !comma && !line
+	g.strings = (ended || joins) && !comma && !line
 	g.line = g.strings
 	return g.ends(true)
 }
@@ -170,6 +168,19 @@ func (g *joint) take(any string) bool {
 		}
 	}
 	return false
+}
+
+// operator reads what joins two strings in one of many languages: + . | || .. ++ <> & ^ ~. It reports whether it does nothing else.
+func (g *joint) operator() bool {
+	c := g.peek()
+	switch {
+	case g.take("+.|"):
+		again := g.peek() == c && g.take("+.|")
+		return c != '|' || again // between types, too
+	case g.take("<"):
+		return g.take(">")
+	}
+	return g.take("&^~")
 }
 
 // name reads the name of a parameter.

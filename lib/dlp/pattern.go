@@ -26,6 +26,7 @@ type pattern struct {
 	joins    joining
 	joinFrom int  // the first step that may be in pieces
 	unknown  int  // how many steps match what the automaton does not know of the keyword; set by keyword
+	partFrom int  // from which of them on it may be in pieces anywhere; set by keyword
 	dotted   bool // a dot is no joint, as the form has dots of its own
 	lined    bool // the steps before joinFrom may be over lines
 	hosted   bool // an @ and a host end it, which a port may follow
@@ -125,6 +126,7 @@ const keywordCut = 5
 func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) keyword {
 	q := *p
 	q.steps = nil
+	name := text
 	whole := len(text)
 	if whole > cut {
 		for i := cut; i < len(text); i++ {
@@ -162,7 +164,17 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	} else if first.min > 0 && first.gap == nil && p.joins != joinChecked { // else a joint may be next
 		k.next = []*class{first.class}
 	}
-	k.overLines = q.joinFrom > 0 && q.mayBreak(0, '\n')
+	q.partFrom = q.partsFrom(name, len(text))
+	for i := range k.next {
+		switch {
+		case i >= q.partFrom && i <= q.unknown:
+			k.instead[i] = orJoint
+		case q.joinFrom > 0 && q.mayBreak(0, '\n'):
+			k.instead[i] = orLine
+		default:
+			k.instead[i] = &mayEscape
+		}
+	}
 	return k
 }
 

@@ -12,9 +12,10 @@ import (
 var bip39Words string
 
 const (
-	phraseMax    = 24 // words
-	phraseGap    = 24 // bytes between two words
-	phraseWord   = 8  // letters of the longest word
+	phraseMax    = 24  // words
+	phraseGap    = 24  // bytes between two words, but for tags
+	phraseApart  = 240 // bytes between two words, tags with all that is in them included
+	phraseWord   = 8   // letters of the longest word
 	wordBits     = 11
 	phraseShort  = 12
 	phraseStride = 3 // lengths are 12, 15, 18, 21, 24
@@ -25,7 +26,7 @@ const (
 // taken for one; words in the list's order never are. Up to 24 words are held back while each is of the list.
 //
 // Between two words there are up to 24 bytes that are no letters, such as a space, a line's end, `", "` or a number, among which there may be
-// names of tags (</li><li>) and labels that end in a digit (w7), unless those are words of the list. A phrase of which other words of the list
+// tags (</li><li class="x">, up to 240 bytes of them) and labels that end in a digit (word7). A phrase of which other words of the list
 // stand around is found as well. The checksum is 4 to 8 bits.
 func SeedPhrases() []Rule {
 	list := map[[phraseWord]byte]uint16{}
@@ -41,18 +42,28 @@ func SeedPhrases() []Rule {
 	}}
 }
 
-// phrase is how far an engine is in the search for seed phrases.
+// phrase is how far an engine is in the search for seed phrases. It reads a text in two ways: tags may be ordinary signs, and what stands
+// before a digit may be a word (<abandon>, <ability>; abandon1 ability1), or they may not (<li class="title">abandon; word1: abandon).
 type phrase struct {
 	pos     int
 	begun   bool // a word has begun, at start
 	start   int
-	n       int     // words of the list in a row
 	other   [2]byte // the last bytes that are not ASCII, the second of them at otherAt
 	otherAt int
-	last    [phraseMax]word
+	plain   *chain // all words count, those in tags and labels too
+	marked  *chain // what is in tags and labels does not
+	inTag   bool   // a tag has begun, with its name at tag
+	tag     int
+	tagged  int // bytes of tags since the last word of marked
 }
 
-// word is one of the list in the window, at its number modulo phraseMax in phrase.last.
+// chain is words of the list in a row.
+type chain struct {
+	n    int
+	last [phraseMax]word
+}
+
+// word is one of the list in the window, at its number modulo phraseMax in chain.last.
 type word struct {
 	index      uint16
 	start, end int
@@ -62,19 +73,57 @@ func (p *phrase) slide(n int) {
 	p.pos -= n
 	p.start -= n
 	p.otherAt -= n
-	for i := range p.last {
-		p.last[i].start -= n
-		p.last[i].end -= n
+	p.tag -= n
+	p.plain.slide(n)
+	p.marked.slide(n)
+}
+
+func (c *chain) slide(n int) {
+	for i := range c.last {
+		c.last[i].start -= n
+		c.last[i].end -= n
 	}
 }
 
-// phraseAt returns one that goes on at win[at]. A word that has begun before is none of the list.
-func phraseAt(win []byte, at int) phrase {
-	p := phrase{pos: at}
+func (c *chain) add(w word) {
+	c.n++
+	*c.ago(0) = w
+}
+
+// ago returns the word that is i before the last.
+func (c *chain) ago(i int) *word { return &c.last[(c.n-1-i)%phraseMax] }
+
+// waits reports whether two words have come that another may follow.
+func (p *phrase) waits() bool {
+	return p.plain != nil && (p.plain.n > 1 && p.plainAt(p.pos) || p.marked.n > 1 && p.markedAt(p.pos))
+}
+
+// plainAt and markedAt report whether a word at a position, which no other stands before, is the next of the chain.
+func (p *phrase) plainAt(at int) bool {
+	return p.plain.n > 0 && at-p.plain.ago(0).end <= phraseGap
+}
+
+func (p *phrase) markedAt(at int) bool {
+	if p.marked.n == 0 {
+		return false
+	}
+	all := at - p.marked.ago(0).end
+	free := all - p.tagged
+	if p.inTag {
+		free -= at - p.tag
+	}
+	return free <= phraseGap && all <= phraseApart
+}
+
+// skip goes on at win[at]. A word that has begun before is none of the list.
+func (p *phrase) skip(win []byte, at int) {
+	if *p = (phrase{pos: at, plain: p.plain, marked: p.marked}); p.plain == nil {
+		p.plain, p.marked = new(chain), new(chain)
+	}
+	p.plain.n, p.marked.n = 0, 0
 	if at > 0 && inWord(win, at-1) {
 		p.begun, p.start = true, at-phraseWord-2
 	}
-	return p
 }
 
 // inWord reports whether win[at] is a letter, and no escape's.
@@ -83,9 +132,6 @@ func inWord(win []byte, at int) bool {
 	return c >= 'a' && c <= 'z' && !(at > 0 && win[at-1] == '\\' && isShortEscape(win[at]))
 }
 
-// ago returns the word that is i before the last.
-func (p *phrase) ago(i int) *word { return &p.last[(p.n-1-i)%phraseMax] }
-
 // heldPhrase is the index of the first byte that may belong to a phrase whose end is not known.
 func (e *engine) heldPhrase() int {
 	p := &e.phrase
@@ -93,15 +139,28 @@ func (e *engine) heldPhrase() int {
 	if p.begun && p.pos-p.start <= phraseWord+1 {
 		at = p.start
 	}
-	if p.n > 0 && at-p.ago(0).end <= phraseGap {
-		for i := min(p.n, phraseMax) - 1; i >= 0; i-- {
-			if w := p.ago(i); !e.tooFar(w.start, p.pos-1) {
-				return min(at, w.start)
-			}
+	least := at
+	if p.plainAt(at) {
+		least = e.heldChain(p.plain, least)
+	}
+	if p.markedAt(at) {
+		least = e.heldChain(p.marked, least)
+	}
+	return least
+}
+
+// heldChain returns where the first word of c begins that a phrase may still begin with, or least if that is before.
+func (e *engine) heldChain(c *chain, least int) int {
+	for i := min(c.n, phraseMax) - 1; i >= 0; i-- {
+		if w := c.ago(i); !e.left(w) {
+			return min(least, w.start)
 		}
 	}
-	return at
+	return least
 }
+
+// left reports whether w is so far behind that it is no part of a phrase, and may have left the window.
+func (e *engine) left(w *word) bool { return w.start < 0 || e.tooFar(w.start, e.phrase.pos-1) }
 
 // parts reports whether the bytes c that is not ASCII, and the two before it, may stand between two words: spaces, dots and lines of other
 // alphabets than that of the words. They are decided when they are whole, or when they cannot be any.
@@ -131,15 +190,21 @@ func (e *engine) phrases(win []byte, eof bool) {
 	for ; p.pos < len(win); p.pos++ {
 		if inWord(win, p.pos) {
 			if !p.begun {
-				p.begun, p.start = true, p.pos
+				p.begin(win)
 			}
 			continue
 		}
 		if p.begun {
 			e.word(win)
 		}
-		if c := win[p.pos]; c >= 0x80 && !p.parts(c) {
-			p.n = 0
+		switch c := win[p.pos]; {
+		case c == '>' && p.inTag:
+			p.inTag, p.tagged = false, p.tagged+p.pos+1-p.tag
+		case c >= 0x80 && !p.parts(c):
+			p.plain.n = 0
+			if !p.inTag {
+				p.marked.n = 0
+			}
 		}
 	}
 	if eof && p.begun {
@@ -147,35 +212,72 @@ func (e *engine) phrases(win []byte, eof bool) {
 	}
 }
 
+// begin takes the first letter of a word, which is at the current position.
+func (p *phrase) begin(win []byte) {
+	p.begun, p.start = true, p.pos
+	switch {
+	case namesTag(win, p.pos):
+		if p.inTag { // it was none, or it has not ended
+			p.marked.n = 0
+		}
+		p.inTag, p.tag = true, p.pos
+	case p.inTag && p.pos-p.tag > phraseApart:
+		p.inTag, p.marked.n = false, 0
+	}
+}
+
 // word takes the word that ends at the current position.
 func (e *engine) word(win []byte) {
 	p := &e.phrase
 	p.begun = false
-	if p.pos-p.start > phraseWord+1 { // its begin may have left the window
-		p.n = 0
-		return
+	index, ok, start := uint16(0), false, p.start
+	if p.pos-start <= phraseWord+1 { // else its begin may have left the window
+		index, ok = e.lookUp(win[start:p.pos])
+		if !ok && start > 0 && (isBinary(win[start-1]) || win[start-1] == '\n') { // the length of a string of a binary notation, which is a letter
+			if index, ok = e.lookUp(win[start+1 : p.pos]); ok {
+				start++
+				p.plain.n, p.marked.n = 0, 0
+			}
+		}
 	}
-	index, ok := e.lookUp(win[p.start:p.pos])
-	if !ok && p.start > 0 && (isBinary(win[p.start-1]) || win[p.start-1] == '\n') { // the length of a string of a binary notation, which is a letter
-		p.n, p.start = 0, p.start+1
-		index, ok = e.lookUp(win[p.start:p.pos])
+	label := p.pos < len(win) && digit[win[p.pos]]
+	w := word{index, start, p.pos}
+	switch {
+	case ok:
+		if !p.plainAt(start) {
+			p.plain.n = 0
+		}
+		p.plain.add(w)
+		e.search(win, p.plain)
+	case !label && !(p.inTag && p.tag == start) || p.pos-start > phraseWord+1:
+		p.plain.n = 0
 	}
 	switch {
-	case !ok && (p.pos < len(win) && digit[win[p.pos]] || namesTag(win, p.start)):
-		return
-	case !ok:
-		p.n = 0
-		return
-	case p.n > 0 && p.start-p.ago(0).end > phraseGap:
-		p.n = 0
+	case p.inTag || label:
+	case ok:
+		if !p.markedAt(start) {
+			p.marked.n = 0
+		}
+		p.marked.add(w)
+		p.tagged = 0
+		e.search(win, p.marked)
+	default:
+		p.marked.n = 0
 	}
-	p.n++
-	*p.ago(0) = word{index, p.start, p.pos}
-	for length := phraseShort; length <= min(p.n, phraseMax); length += phraseStride {
-		from := p.ago(length - 1).start
-		if !p.valid(length) || e.tooFar(from, p.pos-1) {
+}
+
+// search reports the phrases that the last word of c ends.
+func (e *engine) search(win []byte, c *chain) {
+	p := &e.phrase
+	for length := phraseShort; length <= min(c.n, phraseMax); length += phraseStride {
+		first := c.ago(length - 1)
+		switch {
+		case c == p.marked && p.plain.n >= length && *p.plain.ago(length - 1) == *first: // the same words
+			continue
+		case e.left(first) || !c.valid(length):
 			continue
 		}
+		from := first.start
 		name, value := e.rules.names[e.rules.phraseRule], win[from:p.pos]
 		if e.rules.exempt != nil && e.rules.exempt(name, value) {
 			continue
@@ -203,15 +305,15 @@ func (e *engine) lookUp(text []byte) (index uint16, ok bool) {
 }
 
 // valid reports whether the last words are a phrase: entropy, and the first bits of its SHA-256.
-func (p *phrase) valid(length int) bool {
+func (c *chain) valid(length int) bool {
 	var text [phraseMax*wordBits/8 + 1]byte
 	sorted, before, again := true, -1, 0
 	acc, bits, n := uint32(0), 0, 0
 	for i := range length {
-		index := int(p.ago(length - 1 - i).index)
+		index := int(c.ago(length - 1 - i).index)
 		sorted, before = sorted && index > before, index
 		for j := range i {
-			if p.ago(length-1-j).index == uint16(index) {
+			if c.ago(length-1-j).index == uint16(index) {
 				again++
 				break
 			}

@@ -45,13 +45,7 @@ func TestTheWordListIsTheStandards(t *testing.T) {
 	require.Equal(t, "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda", hex.EncodeToString(sum[:]))
 }
 
-func numbered(words []string) string {
-	var b strings.Builder
-	for i, w := range words {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, w)
-	}
-	return b.String()
-}
+func numbered(words []string) string { return eachAs(words, "%d. %s\n") }
 
 func TestSeedPhrasesAreFound(t *testing.T) {
 	r := phraseRules(t)
@@ -79,6 +73,12 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 				"in signs":   "<" + strings.Join(words, ">, <") + ">",
 				"less than":  strings.Join(words, " < "),
 				"labels":     labelled(words),
+				"names":      eachAs(words, "w%d: %s\n"),
+				"list names": eachAs(words, "word%d: %s, "),
+				"form":       eachAs(words, "&word%d=%s"),
+				"json names": eachAs(words, `"word%d": "%s", `),
+				"attributes": `<ol class="list"><li class="word title">` + strings.Join(words, "</li>\n<li class=\"word title\">") + "</li></ol>",
+				"table":      eachAs(words, `<tr class="word"><td class="index number">%d</td><td class="word">%s</td></tr>`),
 				"nbsp":       strings.Join(words, "\u00a0"),
 				"dots":       strings.Join(words, " · "),
 				"bullets":    "• " + strings.Join(words, "\n• "),
@@ -101,10 +101,13 @@ func TestSeedPhrasesAreFound(t *testing.T) {
 }
 
 // labelled writes words as members: "w1":"abandon".
-func labelled(words []string) string {
+func labelled(words []string) string { return eachAs(words, `"w%d":"%s",`) }
+
+// eachAs writes each word with its number by format.
+func eachAs(words []string, format string) string {
 	var b strings.Builder
 	for i, w := range words {
-		fmt.Fprintf(&b, `"w%d":"%s",`, i+1, w)
+		fmt.Fprintf(&b, format, i+1, w)
 	}
 	return b.String()
 }

@@ -13,6 +13,7 @@ type cue struct {
 	broke    int  // where a candidate broke off that has the cue; 0: it is none's
 	escape   bool // an escape begins before at
 	silent   bool // there is a silent one between
+	since    int  // sniffer.since then
 }
 
 const (
@@ -32,6 +33,7 @@ type sniffer struct {
 	due    int // how many there are at the next sample
 	textTo int // how many there were at the last sample, if that was text
 	silent int // where the last escape was that is no cue, but is undone where there is one behind it
+	since  int // where the first of those was of which none is more than cueBack behind the one before
 
 	wrapAt  int  // where the last line of a wrapped run began
 	line    int  // characters of the run until there
@@ -225,8 +227,11 @@ func (s *sniffer) special(win []byte, eof bool) bool {
 	}
 	if hides {
 		from := max(0, min(s.pos-cueBack, s.back()))
-		s.add(cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from})
+		s.add(cue{from: from, at: s.pos + 1, escape: true, silent: s.silent >= from, since: s.since})
 	} else if folds {
+		if s.silent < max(0, s.pos-cueBack) {
+			s.since = s.pos
+		}
 		s.silent = s.pos
 	}
 	s.pos++
@@ -288,11 +293,13 @@ func (s *sniffer) slide(n int) {
 	s.pos -= n
 	s.wrapAt -= n
 	s.silent -= n
+	s.since -= n
 	for i := range s.cues {
 		s.cues[i].from -= n
 		s.cues[i].at -= n
 		s.cues[i].to -= n
 		s.cues[i].broke -= n
+		s.cues[i].since -= n
 	}
 }
 

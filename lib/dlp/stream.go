@@ -216,9 +216,7 @@ func (s *Stream) activate(c cue) {
 	case c.escape:
 		c.from = s.behind(c)
 	case c.broke > 0: // other keywords may have begun there, and end in the escape
-		for _, at := range [...]int{c.at, c.broke} {
-			c.from = min(c.from, s.probe.heldFrom(s.buf[:at], max(0, at-cueBack)))
-		}
+		c.from = min(c.from, s.probe.begunFrom(s.buf[:c.at], max(0, c.at-cueBack)), s.probe.heldFrom(s.buf[:c.broke], max(0, c.broke-cueBack)))
 	}
 	var context [contextLen]symbol
 	n := min(contextLen, c.from)
@@ -241,8 +239,12 @@ func (s *Stream) behind(c cue) int {
 		}
 	}
 	from := s.probe.heldFrom(s.buf[:lead], c.from)
-	if c.silent {
-		from = min(from, s.undoneFrom(c.from, lead))
+	if !c.silent {
+		return from
+	}
+	from = min(from, s.undoneFrom(c.from, lead))
+	if c.since > c.from && c.since < lead { // until then it was held as it stands
+		from = max(from, s.probe.heldFrom(s.buf[:c.since], c.from))
 	}
 	return from
 }
@@ -292,8 +294,8 @@ func (s *Stream) held() int {
 		return at
 	}
 	at = min(at, s.sniff.held(len(s.buf)))
-	if from := max(0, len(s.buf)-cueBack); s.sniff.silent >= from {
-		at = min(at, s.undoneFrom(from, len(s.buf)))
+	if from := max(0, len(s.buf)-cueBack); s.sniff.silent >= from { // what an escape that comes shows may begin there
+		at = min(at, from)
 	}
 	for _, c := range s.sniff.cues {
 		at = min(at, c.from)
