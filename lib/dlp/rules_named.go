@@ -42,15 +42,30 @@ func named(others []Rule) []Rule {
 	for _, k := range []struct {
 		name string
 		ok   func(v []byte) (int, bool)
-	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
+	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}, {"private_key", privateKey}, {"service_key", notUUID}} { // the last is of encryption_key and subscription_key
 		p := namedPattern(k.name, true, value, &known, k.ok, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
-		p.keywords = []string{k.name, strings.Replace(k.name, "_", "-", 1), strings.Replace(k.name, "_", "", 1)}
+		for _, between := range []string{"-", "", " "} {
+			p.keywords = append(p.keywords, strings.Replace(k.name, "_", between, 1))
+		}
 		if k.name == "ption_key" {
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
+	for _, word := range []pattern{namedPattern("secret", true, value, &known, notUUID, noCommas), namedPattern("TOKEN", false, value, &known, namedToken, noCommas)} {
+		word.before, word.joins = union(nameChar, set("/:")), joinWrapped // the whole name: not checksum/secret, nor arn:aws:secretsmanager:…:secret:…
+		word.unless = []string{"PUBLIC ", "PUBLISHABLE "}
+		word.check = singleWord(word.keywords[0], word.check)
+		keys.patterns = append(keys.patterns, word)
+	}
+	said := namedPattern("token", true, value, &known, namedToken, noCommas) // in prose: my Snyk token is …
+	said.within, said.joins, said.check = set(" "), joinWrapped, singleWord("token", said.check)
+	said.unless = []string{"  ", "\t ", "{ ", ", ", "( ", "- ", "PUBLIC ", "PUBLISHABLE "} // a name alone, in YAML or code
+	for _, word := range notCredentials {
+		said.unless = append(said.unless, word+" ")
+	}
+	keys.patterns = append(keys.patterns, said)
 	dotted := namedPattern("secret", true, value, &known, namedKey, allCommas)
 	dotted.amid, dotted.within, dotted.joins = forAll, set("."), joinWrapped
 	keys.patterns = append(keys.patterns, dotted)
@@ -64,12 +79,7 @@ func named(others []Rule) []Rule {
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret", "token"} { // the last but one of camel case, the last behind a dot
 		p := namedPattern(name, !upperLetter[name[0]], value, &known, namedToken, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
-		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
-			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
-			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
-			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
-			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
-			"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
+		p.unless = slices.Clone(notCredentials)
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
 		if upperLetter[name[0]] {
 			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
@@ -100,8 +110,16 @@ func named(others []Rule) []Rule {
 			passwords.patterns = append(passwords.patterns, p)
 		}
 	}
-	return []Rule{keys, passwords}
+	return append([]Rule{keys, passwords, headers(&known)}, configured(&known)...)
 }
+
+// notCredentials are words before _token that make something else of it.
+var notCredentials = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
+	"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
+	"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
+	"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
+	"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
+	"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
 var forAll = [][]byte{[]byte("PUBLIC"), []byte("PUBLISHABLE"), []byte("EXAMPLE"), []byte("DUMMY"), []byte("FAKE"), []byte("MOCK"), []byte("HASHED")}
@@ -275,6 +293,9 @@ func madeUp(v []byte) bool {
 		}
 		text = append(text, c)
 	}
+	if hex { // which says words by chance, with digits for letters
+		return bytes.Contains(v, []byte("1234")) || pairs > 6 && next*5 >= pairs*4
+	}
 	for _, word := range madeUpWords {
 		if bytes.Contains(text, []byte(word)) {
 			return true
@@ -346,6 +367,19 @@ func markup(v []byte) bool {
 	}
 	n := runOf(nameChar, v, len(v))
 	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
+}
+
+// singleWord is check for a name that is a common word: a sign or a verb has to assign the value, which is neither a name and its own
+// value, TOKEN=_auth=…, nor fields with colons between them.
+func singleWord(name string, check func(m []byte) (int, int, bool)) func(m []byte) (int, int, bool) {
+	return func(m []byte) (from, to int, ok bool) {
+		from, to, ok = check(m)
+		if !ok {
+			return 0, 0, false
+		}
+		between := m[len(name):from]
+		return from, to, (bytes.ContainsAny(between, ":=>") || bytes.Contains(between, []byte(" is "))) && !assignsItself(m[from:to]) && bytes.IndexByte(m[from:to], ':') < 0
+	}
 }
 
 // noFolder is check without what a folder may be.
