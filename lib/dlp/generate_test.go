@@ -83,8 +83,6 @@ func (m maker) made(rule string) string {
 		return m.pick(`"Bearer `+token, ` -H "Authorization: Bearer `+token, `, "Authorization" => "Token `+token, "\nauthorization: Basic "+userPassword())
 	case "wordpress-key":
 		return m.pick("define('AUTH_KEY',         '", "define( 'SECURE_AUTH_SALT', '", "LOGGED_IN_KEY='") + m.text(stdChars+" !#$*()-_[]{}|~;:,.?", 64) + "'"
-	case "kubeconfig-token":
-		return m.pick("  user:\n    token: ", "  user:\n    token: \"") + m.text(alnumChars, 46) + "a1"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}

@@ -91,48 +91,23 @@ var allBytes = func() *class {
 	return &c
 }()
 
-// configured are the rules for what files of one program hold.
-func configured(known *prefixes) []Rule {
-	salts := []string{"AUTH_KEY", "AUTH_SALT", "LOGGED_IN_KEY", "LOGGED_IN_SALT", "NONCE_KEY", "NONCE_SALT"}
-	token := run(set("A-Za-z0-9_.:+/=~-"), 24, 2000)
-	return []Rule{
-		{
-			Name:    "wordpress-key",
-			Matches: "64 characters in apostrophes after AUTH_KEY, SECURE_AUTH_KEY, LOGGED_IN_KEY, NONCE_KEY and the salts of these",
-			Source:  "https://api.wordpress.org/secret-key/1.1/salt/",
-			Check:   "letters of both cases, digits and signs, at least 24 different characters",
-			patterns: []pattern{{
-				keywords: salts,
-				steps:    seq(run(set("'\"\\,=: \t"), 1, 24), run(set(" -&(-~"), 60, 96), lit("'")),
-				check: func(m []byte) (from, to int, ok bool) {
-					to = len(m) - 1
-					for from = runOf(upperOrBreak, m, to); from < to && m[from] != '\''; from++ {
-					}
-					v := m[min(from+1, to):to]
-					if end := bytes.LastIndexByte(v, '\''); end >= 0 { // that of the name
-						v = v[end+1:]
-					}
-					return to - len(v), to, len(v) >= 60 && varied(v, 24) && hasAll(v, lower, upperLetter, digit, saltSign) && !placeholder(v)
-				},
-			}},
-		},
-		{
-			Name: "kubeconfig-token", general: true,
-			Matches: "a value after user: and token: on the next line, in a configuration of kubectl",
-			Source:  "https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/",
-			Check:   "random text of 24 characters or more",
-			patterns: []pattern{{
-				keywords: []string{"user:"},
-				before:   nameChar,
-				steps:    seq(run(set(" \t\r\n\\nr"), 2, 40), lit("token:"), run(set(" \"'\\"), 1, 4), token),
-				check: func(m []byte) (from, to int, ok bool) {
-					from = bytes.Index(m, []byte("token:")) + len("token:")
-					from += runOf(set(" \"'\\"), m[from:], 4)
-					n, ok := namedToken(m[from:])
-					return from, from + n, ok && !known.begin(m[from:])
-				},
-			}},
-		},
+// wordPressKeys is for the keys and salts of wp-config.php, which have signs of all kinds.
+func wordPressKeys() Rule {
+	return Rule{
+		Name:    "wordpress-key",
+		Matches: "64 characters in apostrophes after AUTH_KEY, SECURE_AUTH_KEY, LOGGED_IN_KEY, NONCE_KEY and the salts of these",
+		Source:  "https://api.wordpress.org/secret-key/1.1/salt/",
+		Check:   "letters of both cases, digits and signs, at least 24 different characters",
+		patterns: []pattern{{
+			keywords: []string{"AUTH_KEY", "AUTH_SALT", "LOGGED_IN_KEY", "LOGGED_IN_SALT", "NCE_KEY", "NCE_SALT"},
+			steps:    seq(run(set("'\"\\,=: \t"), 1, 24), run(set(" -&(-~"), 60, 96), lit("'")),
+			check: func(m []byte) (from, to int, ok bool) {
+				to = len(m) - 1
+				v := m[runOf(upperOrBreak, m, to):to]
+				v = v[bytes.LastIndexByte(v, '\'')+1:]
+				return to - len(v), to, len(v) >= 60 && varied(v, 24) && hasAll(v, lower, upperLetter, digit, saltSign) && !placeholder(v)
+			},
+		}},
 	}
 }
 

@@ -42,30 +42,27 @@ func named(others []Rule) []Rule {
 	for _, k := range []struct {
 		name string
 		ok   func(v []byte) (int, bool)
-	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}, {"private_key", privateKey}, {"service_key", notUUID}} { // the last is of encryption_key and subscription_key
+	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}, {"private_key", privateKey}, {"ice_key", notUUID}} { // the ends of encryption_key, subscription_key and service_key, as their begins are those of many words
 		p := namedPattern(k.name, true, value, &known, k.ok, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
 		for _, between := range []string{"-", "", " "} {
-			p.keywords = append(p.keywords, strings.Replace(k.name, "_", between, 1))
+			if between != " " || k.name != "ice_key" { // many words end so
+				p.keywords = append(p.keywords, strings.Replace(k.name, "_", between, 1))
+			}
 		}
-		if k.name == "ption_key" {
+		switch k.name {
+		case "ption_key":
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
+		case "ice_key":
+			p.within, p.unless = set("Vv"), []string{"DEV"}
 		}
 		keys.patterns = append(keys.patterns, p)
 	}
 	for _, word := range []pattern{namedPattern("secret", true, value, &known, notUUID, noCommas), namedPattern("TOKEN", false, value, &known, namedToken, noCommas)} {
-		word.before, word.joins = union(nameChar, set("/:")), joinWrapped // the whole name: not checksum/secret, nor arn:aws:secretsmanager:…:secret:…
+		word.before = union(nameChar, set("/:")) // the whole name: not checksum/secret, nor arn:aws:secretsmanager:…:secret:…
 		word.unless = []string{"PUBLIC ", "PUBLISHABLE "}
-		word.check = singleWord(word.keywords[0], word.check)
-		keys.patterns = append(keys.patterns, word)
+		keys.patterns = append(keys.patterns, singleWord(word))
 	}
-	said := namedPattern("token", true, value, &known, namedToken, noCommas) // in prose: my Snyk token is …
-	said.within, said.joins, said.check = set(" "), joinWrapped, singleWord("token", said.check)
-	said.unless = []string{"  ", "\t ", "{ ", ", ", "( ", "- ", "PUBLIC ", "PUBLISHABLE "} // a name alone, in YAML or code
-	for _, word := range notCredentials {
-		said.unless = append(said.unless, word+" ")
-	}
-	keys.patterns = append(keys.patterns, said)
 	dotted := namedPattern("secret", true, value, &known, namedKey, allCommas)
 	dotted.amid, dotted.within, dotted.joins = forAll, set("."), joinWrapped
 	keys.patterns = append(keys.patterns, dotted)
@@ -79,7 +76,12 @@ func named(others []Rule) []Rule {
 	for _, name := range []string{"_token", "_secret", "-token", "-secret", "Token", "Secret", "token"} { // the last but one of camel case, the last behind a dot
 		p := namedPattern(name, !upperLetter[name[0]], value, &known, namedToken, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
-		p.unless = slices.Clone(notCredentials)
+		p.unless = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
+			"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
+			"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
+			"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
+			"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
+			"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 		p.ofName = name == "_token" // by itself, it is a form's, against forgery of requests
 		if upperLetter[name[0]] {
 			p.unless = append(p.unless, "-", "_") // X-CSRF-Token is for the others
@@ -98,11 +100,11 @@ func named(others []Rule) []Rule {
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password, passwd, passphrase, pwd or a name that ends in _pass or _pwd, in any case", Source: source,
 		Check: "12 characters or more that look random, with digits, both cases or signs, or 8 that have all of them and change at nearly each character; no placeholder, no code, no folder"}
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
-	signs := union(chars, set("%"))
+	percent := union(chars, set("%"))
 	for _, name := range []string{"password", "passwd", "passphrase", "_pass", "_pwd", "pwd"} {
 		listed := namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, quotedCommas)
 		listed.within = nameChar
-		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, noCommas), namedPattern(name, true, run(signs, 8, 200), &known, rarePassword, noCommas), listed} {
+		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, noCommas), namedPattern(name, true, run(percent, 8, 200), &known, rarePassword, noCommas), listed} {
 			p.amid = forAll
 			if name == "pwd" { // and not OLDPWD; it may be a folder's
 				p.before, p.check = nameChar, noFolder(p.check)
@@ -110,16 +112,8 @@ func named(others []Rule) []Rule {
 			passwords.patterns = append(passwords.patterns, p)
 		}
 	}
-	return append([]Rule{keys, passwords, headers(&known)}, configured(&known)...)
+	return []Rule{keys, passwords, headers(&known)}
 }
-
-// notCredentials are words before _token that make something else of it.
-var notCredentials = []string{"CSRF", "XSRF", "AUTHENTICITY", "FORM", "NONCE", "VERIFICATION", "CONFIRMATION", "UNSUBSCRIBE", "RESET", "TRACKING", "TRACE",
-	"NEXT", "PREV", "PREVIOUS", "PAGE", "PAGINATION", "CURSOR", "START", "STOP", "END", "CONTINUATION", "CONTINUE", "RESUME", "SCROLL", "SKIP", "ITERATOR", "SHARD",
-	"SYNC", "DELTA", "CHANGE", "VERSION", "REVISION", "SNAPSHOT", "CHECKPOINT", "STATE", "CANCEL", "CANCELLATION", "LOCK", "FENCING", "TASK", "CACHE", "COMMIT", "MERGE",
-	"DEVICE", "PUSH", "REGISTRATION", "DELIVERY", "UPLOAD", "CLIENT", "REQUEST", "IDEMPOTENCY", "SHARED", "EXPORTER", "INDEX", "STREAM", "DATASET", "COLLECTION", "VISIBILITY",
-	"AFTER", "BEFORE", "SINCE", "LIST", "QUERY", "SEARCH", "BATCH", "WATCH", "OPERATION", "TRANSACTION", "PARTITION", "SEQUENCE", "PROGRESS", "CORRELATION", "CONSISTENCY",
-	"DEDUPLICATION", "DEDUPE", "DEDUP", "EXPERIMENT", "PLACEMENT", "CHALLENGE", "CAPTCHA", "TURNSTILE", "TRIAL", "APNS", "FCM", "MIXPANEL", "OBJ", "FOLDER", "FILE", "ACTION", "UPDATE", "UNIT", "IDENTITY", "PAYMENT"}
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
 var forAll = [][]byte{[]byte("PUBLIC"), []byte("PUBLISHABLE"), []byte("EXAMPLE"), []byte("DUMMY"), []byte("FAKE"), []byte("MOCK"), []byte("HASHED")}
@@ -369,18 +363,28 @@ func markup(v []byte) bool {
 	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
 }
 
-// singleWord is check for a name that is a common word: a sign or a verb has to assign the value, which is neither a name and its own
-// value, TOKEN=_auth=…, nor fields with colons between them.
-func singleWord(name string, check func(m []byte) (int, int, bool)) func(m []byte) (int, int, bool) {
-	return func(m []byte) (from, to int, ok bool) {
-		from, to, ok = check(m)
-		if !ok {
-			return 0, 0, false
+// singleWord is p for a name that is a common word: a sign has to assign the value, which is neither a name and its own value,
+// TOKEN=_auth=…, nor fields with colons between them.
+func singleWord(p pattern) pattern {
+	gap, check := p.steps[0].gap, p.check
+	p.joins = joinWrapped
+	p.steps[0].begins = signs
+	p.steps[0].gap = func(rest []byte) (n int, short bool) {
+		n = runOf(signs, rest, assignedMax)
+		if !bytes.ContainsAny(rest[:n], ":=>") {
+			return 0, n == len(rest)
 		}
-		between := m[len(name):from]
-		return from, to, (bytes.ContainsAny(between, ":=>") || bytes.Contains(between, []byte(" is "))) && !assignsItself(m[from:to]) && bytes.IndexByte(m[from:to], ':') < 0
+		return gap(rest)
 	}
+	p.check = func(m []byte) (from, to int, ok bool) {
+		from, to, ok = check(m)
+		return from, to, ok && !assignsItself(m[from:to]) && bytes.IndexByte(m[from:to], ':') < 0
+	}
+	return p
 }
+
+// signs are what stands between a name and its value on one line.
+var signs = set(" \t\"'`\\:=>)]*")
 
 // noFolder is check without what a folder may be.
 func noFolder(check func(m []byte) (int, int, bool)) func(m []byte) (int, int, bool) {

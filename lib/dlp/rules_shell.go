@@ -73,7 +73,7 @@ var passwordOptions = []struct {
 	option   string
 	glued    bool
 }{
-	{"docker login|podman login|registry login|buildah login|skopeo login|nerdctl login|oras login|az login|oc login", "-p", false},
+	{"docker login|podman login|skopeo login|helm registry login", "-p", false},
 	{"mysql|mysqldump|mysqladmin|mariadb|mariadb-dump", "-p", true},
 	{"mongosh|mongodump|mongorestore", "-p", false},
 	{"redis-cli", "-a", false},

@@ -51,7 +51,6 @@ func (m maker) built() []credential {
 		file("mysqldump with a password", "backup.sh", "mysqldump --single-transaction -h db -u root -p"+m.form("[a16]7k")+" shop\n"),
 		file("curl with a token", "deploy.sh", "curl -sf https://api.acme-internal.net/v1/items \\\n  -H 'Authorization: Bearer "+m.form("[a40]7k")+"'\n"),
 		file("wp-config.php", "wp-config.php", "<?php\ndefine( 'AUTH_KEY',         '"+m.form("k7[a30]!$[a28]Z(")+"' );\n"),
-		file("kubeconfig with a token", "config", "apiVersion: v1\nkind: Config\nusers:\n- name: admin\n  user:\n    token: "+m.form("[a46]7k")+"\n"),
 		file("JSON Web Key", "key.json", `{"kty":"OKP","crv":"Ed25519","kid":"ci","d":"`+m.form("[u41]aZ")+`"}`),
 		file(".netrc on one line", ".netrc", "machine api.heroku.com login me@acme.example password "+m.form("[a26]7k")+"\n"),
 		file("Docker config", "config.json", "{\n\t\"auths\": {\n\t\t\"registry.acme-internal.net\": {\n\t\t\t\"auth\": \""+pair+"\"\n\t\t}\n\t}\n}\n"),
