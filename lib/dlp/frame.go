@@ -80,9 +80,9 @@ func endsIn(win []byte, at int, words []string) bool {
 	if at == 0 {
 		return false
 	}
-	last := upper(win[at-1])
+	last, lastBut1 := upper(win[at-1]), upper(win[max(at-2, 0)])
 	for _, word := range words {
-		if at >= len(word) && word[len(word)-1] == last && bytes.EqualFold(win[at-len(word):at], []byte(word)) {
+		if n := len(word); at >= n && word[n-1] == last && (n == 1 || word[n-2] == lastBut1) && bytes.EqualFold(win[at-len(word):at], []byte(word)) {
 			return true
 		}
 	}

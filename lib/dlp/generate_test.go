@@ -77,7 +77,12 @@ func (m maker) made(rule string) string {
 	case "pgpass-password":
 		return ":5432:main:app:" + m.text(alnumChars, 14) + "7k"
 	case "command-line-password":
-		return m.pick("curl -s -u bob:", "sshpass -p '", "wget --user=bob:") + m.text(alnumChars, 14) + "7k"
+		return m.pick("curl -s -u bob:", "sshpass -p '", "wget --user=bob:", "docker login -u bob -p ", "mysqldump -h db -u root -p", "redis-cli -h db -a ") + m.text(alnumChars, 14) + "7k"
+	case "authorization-header":
+		token := m.text(alnumChars, 32) + "a1"
+		return m.pick(`"Bearer `+token, ` -H "Authorization: Bearer `+token, `, "Authorization" => "Token `+token, "\nauthorization: Basic "+userPassword())
+	case "wordpress-key":
+		return m.pick("define('AUTH_KEY',         '", "define( 'SECURE_AUTH_SALT', '", "LOGGED_IN_KEY='") + m.text(stdChars+" !#$*()-_[]{}|~;:,.?", 64) + "'"
 	case "netrc-password":
 		return "machine git.corp.net login bob password " + m.text(alnumChars, 18) + "7k"
 	}

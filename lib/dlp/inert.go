@@ -122,11 +122,19 @@ func notAccessID(v []byte) (length int, ok bool) {
 	return length, ok && hasAll(v[:length], lower, upperLetter)
 }
 
-// notFingerprint is namedKey without what is hexadecimal and as long as a fingerprint or an id of a key of OpenPGP.
+// notFingerprint is namedKey without what is hexadecimal and as long as a fingerprint or an id of a key of OpenPGP, which its tools write in
+// capitals.
 func notFingerprint(v []byte) (length int, ok bool) {
 	length, ok = namedKey(v)
 	id := bytes.TrimPrefix(v[:length], []byte("0x"))
-	return length, ok && (len(id) != 16 && len(id) != 40 || len(bytes.Trim(id, "0123456789ABCDEFabcdef")) > 0)
+	return length, ok && (len(id) != 16 && len(id) != 40 || len(bytes.Trim(id, "0123456789ABCDEF")) > 0)
+}
+
+// privateKey is namedKey without the ids and fingerprints of keys, and the keys that documentation has and development nodes print.
+func privateKey(v []byte) (length int, ok bool) {
+	length, ok = notUUID(v)
+	key := bytes.TrimPrefix(v[:length], []byte("0x"))
+	return length, ok && len(key) > 40 && !ofDevelopmentNode(key) && !slices.Contains(wireguardExamples, string(key))
 }
 
 // notUUID is namedKey without UUIDs, which are the ids of keys that a service keeps.

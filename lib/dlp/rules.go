@@ -7,7 +7,7 @@ func Builtin() []Rule {
 		github(), openAI(), anthropic(), aws(), slack(), google(), keysAndBearers(),
 		fromRows(modelTokens), fromRows(forgeTokens), fromRows(infraTokens), fromRows(serviceTokens), fromRows(agentTokens), fromRows(moreTokens),
 		fromAssignments(modelAssignments), fromAssignments(forgeAssignments), fromAssignments(infraAssignments), fromAssignments(serviceAssignments), fromAssignments(moreAssignments),
-		passwordsInURLs(), netrc(), shellPasswords(), mailgun(), {oneTimeSecrets(), npmAuth()},
+		passwordsInURLs(), netrc(), shellPasswords(), mailgun(), {oneTimeSecrets(), npmAuth(), wordPressKeys()},
 	} {
 		rules = append(rules, family...)
 	}

@@ -30,6 +30,7 @@ var modelTokens = []row{
 	{"anyscale-api-key", "Anyscale API key", "esecret_", "<l>{26}", gitleaksRules, "", nil},
 	{"together-api-key", "Together AI API key", "tgp_v1_", "<u>{43}", "https://docs.together.ai/docs/quickstart", "", nil},
 	{"posthog-personal-key", "PostHog personal API key", "phx_", "<a>{43,48}", "https://posthog.com/docs/api", "", nil},
+	{"wandb-prefixed-key", "Weights & Biases API key, new form", "wandb_v1_", "<a>{27}_<a>{49}", "https://docs.wandb.ai/support/models/articles/why-does-my-api-key-fail-with-must-be-40-characters", "", nil},
 	{"aws-bedrock-api-key", "Amazon Bedrock long-term API key", "ABSKQmVkcm9ja0FQSUtle", "[A-Za-z0-9+/=]{60,300}", "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html", "", nil},
 	{"aws-bedrock-session-key", "Amazon Bedrock short-term API key", "bedrock-api-key-", "YmVkcm9jay5hbWF6b25hd3MuY29t[A-Za-z0-9+/=]{80,4000}", "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html", "", nil},
 }

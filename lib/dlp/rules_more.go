@@ -78,6 +78,7 @@ var moreTokens = []row{
 	{"inngest-signing-key", "Inngest signing key", "signkey-prod-|signkey-test-|signkey-branch-", "<h>{64}", "https://www.inngest.com/docs/platform/signing-keys", "", nil},
 	{"lob-api-key", "Lob API key", "live_|test_", "<h>{35}", "https://docs.lob.com", "", nil},
 	{"twilio-account-token", "Twilio account SID and its auth token", "AC", "<h>{32}:<h>{32}", "https://www.twilio.com/docs/iam/api/authtoken", "", nil},
+	{"launchdarkly-sdk-key", "LaunchDarkly SDK key of a server", "sdk-", "<h>{8}-<h>{4}-4<h>{3}-[89ab]<h>{3}-<h>{12}", "https://launchdarkly.com/docs/sdk/concepts/client-side-server-side", "", nil},
 	{"adafruit-io-key", "Adafruit IO key", "aio_", "<a>{28}", "https://io.adafruit.com/api/docs/#authentication", "upper and lower case mixed", mixedCase},
 	{"shopify-partner-token", "Shopify partner API token", "prtapi_", "<h>{32,40}", shopifyTokens, "", nil},
 }
@@ -86,6 +87,7 @@ var moreAssignments = []assignment{
 	{"django-secret-key", "Django secret key", "secret_key", "[a-z0-9!@#$%^&*(=+)_-]{49}[a-z0-9!@#$%^*(=+)_-]", "https://docs.djangoproject.com/en/stable/ref/settings/#secret-key", "letters, digits and signs; not one that says it is insecure", func(v []byte) bool {
 		return hasAll(v, digit, lower) && countOf(lower, v)+countOf(digit, v)+5 < len(v) && !bytes.Contains(v, []byte("insecure"))
 	}},
+	{"captcha-secret", "secret of reCAPTCHA, hCaptcha or Turnstile", "captcha_secret|captcha_secret_key|captcha_private_key|captcha_server_key", "6L<u>{38}|0x<H>{40}|0x4AAAA<u>{26,30}", "https://developers.google.com/recaptcha/docs/verify", "not the one for tests", func(v []byte) bool { return !bytes.HasPrefix(v, []byte("6LeIxAcT")) }},
 	{"azure-devops-password", "Azure DevOps personal access token, old form", "azure_devops_ext_pat|azure_devops_pat|azure_devops_token|azdo_pat|azdo_token|ado_pat|vsts_pat|system_accesstoken", "<l>{52}", "https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate", "", hasDigit},
 	{"kubeadm-token", "token of kubeadm join", "bootstrap_token|kubeadm_token|join_token", "<l>{6}.<l>{16}", "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/", "a digit", hasDigit},
 	{"zai-api-key", "Z.ai (Zhipu) API key", "zai_api_key|zhipu_api_key|zhipuai_api_key|bigmodel_api_key|glm_api_key", "<h>{32}.<a>{16}", "https://docs.z.ai/guides/overview/quick-start", "", nil},
@@ -98,15 +100,17 @@ var moreAssignments = []assignment{
 	{"alibaba-access-key-secret", "Alibaba Cloud AccessKey secret", "access_key_secret|aliyun_secret", "<a>{30}", "https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair", "random text", randomText},
 	{"pagerduty-api-key", "PagerDuty API key", "pagerduty_api_key|pagerduty_token|pd_api_key", "[A-Za-z0-9_+-]{20}", "https://support.pagerduty.com/main/docs/api-access-keys", "random text", randomText},
 	{"facebook-app-token", "Facebook app access token", "access_token", "<d>{13,17}[{-}]<u>{27,40}", "https://developers.facebook.com/docs/facebook-login/guides/access-tokens/", "", nil},
-	{"ethereum-private-key", "private key of a wallet", "private_key|wallet_key|signer_key|deployer_key", "0x<h>{64}", "https://ethereum.org/en/developers/docs/accounts/", "not one that development nodes print", func(v []byte) bool {
-		v = bytes.TrimPrefix(v, []byte("0x"))
-		for _, known := range []string{"ac0974be", "59c6995e", "5de4111a", "7c852118", "47e179ec", "8b3a350c", "92db14e4", "4bbbf85c", "dbda1821", "2a871d07"} { // of Hardhat and Anvil
-			if bytes.HasPrefix(v, []byte(known)) {
-				return false
-			}
+	{"ethereum-private-key", "private key of a wallet", "private_key|wallet_key|signer_key|deployer_key", "0x<h>{64}", "https://ethereum.org/en/developers/docs/accounts/", "not one that development nodes print", func(v []byte) bool { return !ofDevelopmentNode(v[2:]) }},
+}
+
+// ofDevelopmentNode reports whether v begins like a key of a wallet that Hardhat and Anvil print for everybody.
+func ofDevelopmentNode(v []byte) bool {
+	for _, known := range []string{"ac0974be", "59c6995e", "5de4111a", "7c852118", "47e179ec", "8b3a350c", "92db14e4", "4bbbf85c", "dbda1821", "2a871d07"} {
+		if bytes.HasPrefix(v, []byte(known)) {
+			return true
 		}
-		return true
-	}},
+	}
+	return false
 }
 
 // countOf returns how many bytes of v are of c.

@@ -42,14 +42,26 @@ func named(others []Rule) []Rule {
 	for _, k := range []struct {
 		name string
 		ok   func(v []byte) (int, bool)
-	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}} { // the last is of encryption_key and subscription_key
+	}{{"access_key", notAccessID}, {"signing_key", notFingerprint}, {"ption_key", notUUID}, {"private_key", privateKey}, {"ice_key", notUUID}} { // the ends of encryption_key, subscription_key and service_key, as their begins are those of many words
 		p := namedPattern(k.name, true, value, &known, k.ok, allCommas)
 		p.amid, p.joins = forAll, joinWrapped
-		p.keywords = []string{k.name, strings.Replace(k.name, "_", "-", 1), strings.Replace(k.name, "_", "", 1)}
-		if k.name == "ption_key" {
+		for _, between := range []string{"-", "", " "} {
+			if between != " " || k.name != "ice_key" { // many words end so
+				p.keywords = append(p.keywords, strings.Replace(k.name, "_", between, 1))
+			}
+		}
+		switch k.name {
+		case "ption_key":
 			p.within, p.unless = set("IYiy"), []string{"DESCRI", "TRANSCRI", "PRESCRI", "INSCRI"}
+		case "ice_key":
+			p.within, p.unless = set("Vv"), []string{"DEV"}
 		}
 		keys.patterns = append(keys.patterns, p)
+	}
+	for _, word := range []pattern{namedPattern("secret", true, value, &known, notUUID, noCommas), namedPattern("TOKEN", false, value, &known, namedToken, noCommas)} {
+		word.before = union(nameChar, set("/:")) // the whole name: not checksum/secret, nor arn:aws:secretsmanager:…:secret:…
+		word.unless = []string{"PUBLIC ", "PUBLISHABLE "}
+		keys.patterns = append(keys.patterns, singleWord(word))
 	}
 	dotted := namedPattern("secret", true, value, &known, namedKey, allCommas)
 	dotted.amid, dotted.within, dotted.joins = forAll, set("."), joinWrapped
@@ -88,11 +100,11 @@ func named(others []Rule) []Rule {
 	passwords := Rule{Name: "named-password", general: true, Matches: "a value after password, passwd, passphrase, pwd or a name that ends in _pass or _pwd, in any case", Source: source,
 		Check: "12 characters or more that look random, with digits, both cases or signs, or 8 that have all of them and change at nearly each character; no placeholder, no code, no folder"}
 	chars := set("!#$&()*+,./0-9:;<=>?@A-Z^_a-z~|-")
-	signs := union(chars, set("%"))
+	percent := union(chars, set("%"))
 	for _, name := range []string{"password", "passwd", "passphrase", "_pass", "_pwd", "pwd"} {
 		listed := namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, quotedCommas)
 		listed.within = nameChar
-		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, noCommas), namedPattern(name, true, run(signs, 8, 200), &known, rarePassword, noCommas), listed} {
+		for _, p := range []pattern{namedPattern(name, true, run(chars, 12, 200), &known, namedPassword, noCommas), namedPattern(name, true, run(percent, 8, 200), &known, rarePassword, noCommas), listed} {
 			p.amid = forAll
 			if name == "pwd" { // and not OLDPWD; it may be a folder's
 				p.before, p.check = nameChar, noFolder(p.check)
@@ -100,7 +112,7 @@ func named(others []Rule) []Rule {
 			passwords.patterns = append(passwords.patterns, p)
 		}
 	}
-	return []Rule{keys, passwords}
+	return []Rule{keys, passwords, headers(&known)}
 }
 
 // forAll are words in names of what is for everybody to see, or made up: bundlers publish what NEXT_PUBLIC_ and the like begin.
@@ -275,6 +287,9 @@ func madeUp(v []byte) bool {
 		}
 		text = append(text, c)
 	}
+	if hex { // which says words by chance, with digits for letters
+		return bytes.Contains(v, []byte("1234")) || pairs > 6 && next*5 >= pairs*4
+	}
 	for _, word := range madeUpWords {
 		if bytes.Contains(text, []byte(word)) {
 			return true
@@ -347,6 +362,29 @@ func markup(v []byte) bool {
 	n := runOf(nameChar, v, len(v))
 	return bytes.HasPrefix(v, []byte("data-")) && n < len(v) && (v[n] == '=' || v[n] == '>')
 }
+
+// singleWord is p for a name that is a common word: a sign has to assign the value, which is neither a name and its own value,
+// TOKEN=_auth=…, nor fields with colons between them.
+func singleWord(p pattern) pattern {
+	gap, check := p.steps[0].gap, p.check
+	p.joins = joinWrapped
+	p.steps[0].begins = signs
+	p.steps[0].gap = func(rest []byte) (n int, short bool) {
+		n = runOf(signs, rest, assignedMax)
+		if !bytes.ContainsAny(rest[:n], ":=>") {
+			return 0, n == len(rest)
+		}
+		return gap(rest)
+	}
+	p.check = func(m []byte) (from, to int, ok bool) {
+		from, to, ok = check(m)
+		return from, to, ok && !assignsItself(m[from:to]) && bytes.IndexByte(m[from:to], ':') < 0
+	}
+	return p
+}
+
+// signs are what stands between a name and its value on one line.
+var signs = set(" \t\"'`\\:=>)]*")
 
 // noFolder is check without what a folder may be.
 func noFolder(check func(m []byte) (int, int, bool)) func(m []byte) (int, int, bool) {
