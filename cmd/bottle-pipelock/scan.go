@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -22,7 +23,7 @@ func scanCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "scan",
 		Usage:     "look for secrets in a file or in standard input",
-		UsageText: filter.Stage + " scan [--rules FILE] [--explain] [--allowlist FILE] [FILE|-]",
+		UsageText: filter.Stage + " scan [--type TYPE] [--rules FILE] [--explain] [--allowlist FILE] [FILE|-]",
 		Description: `Prints one line of JSON for each secret: the rule, the byte range, what was undone
 to see it (base64, percent, json, ...) and a masked sample, never the value.
 Reads a stream of any size in constant memory. With --config before scan, the
@@ -35,6 +36,7 @@ examples:
   ` + filter.Stage + ` scan --rules .gitleaks.toml dump.sql
   ` + filter.Stage + ` --config pipelock.toml scan --explain request.json`,
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "type", Usage: "read the input as the body of a request with the Content-Type `TYPE`: fields of a form, parts of a multipart body", EnvVars: stage.Env(filter.Stage, "scan-type")},
 			&cli.StringFlag{Name: "rules", Usage: "use the rules in `FILE`, in gitleaks' format, beside the built-in ones", EnvVars: stage.Env(filter.Stage, "scan-rules")},
 			&cli.BoolFlag{Name: "explain", Usage: "say in words why each is taken for a secret, and what to add to an allowlist if it is none"},
 			&cli.StringFlag{Name: "allowlist", Usage: "leave out what the allowlist in `FILE` silences, instead of that in the configuration; with --explain: use its key", EnvVars: stage.Env(filter.Stage, "scan-allowlist")},
@@ -56,6 +58,10 @@ func runScan(c *cli.Context) error {
 	if c.NArg() > 1 {
 		return stage.Misuse(stage.Hint(errors.New("scan: want one FILE or -"), "see "+filter.Stage+" scan --help"))
 	}
+	kind := c.String("type")
+	if _, _, err := mime.ParseMediaType(kind); kind != "" && err != nil {
+		return stage.Misuse(stage.Hint(fmt.Errorf("--type %q: %w", kind, err), "give a Content-Type as a request has it, such as application/x-www-form-urlencoded"))
+	}
 	rules, explain, err := scanSettings(c)
 	if err != nil {
 		return stage.Misuse(err)
@@ -73,7 +79,7 @@ func runScan(c *cli.Context) error {
 		in = f
 	}
 	p := newProgress(c.App.ErrWriter, size)
-	n, err := scan(rules, in, c.App.Writer, p, explain)
+	n, err := scan(filter.NewStream(rules, kind), in, c.App.Writer, p, explain)
 	p.end()
 	switch {
 	case err != nil:
@@ -113,7 +119,7 @@ func scanSettings(c *cli.Context) (*dlp.Rules, *explainer, error) {
 	var explain *explainer
 	var o dlp.Options
 	if words := c.Bool("explain"); words || allow != "" {
-		explain = &explainer{words: words, about: about, list: allowlist.New(), fresh: true, where: locate.NewText()}
+		explain = &explainer{words: words, about: about, list: allowlist.New(), fresh: true, where: locate.NewBody(c.String("type"))}
 		if allow != "" {
 			list, err := allowlist.Read(allow)
 			if err != nil {
@@ -132,8 +138,8 @@ func scanSettings(c *cli.Context) (*dlp.Rules, *explainer, error) {
 
 // scan writes a line for each finding in r, or its explanation, and returns
 // how many there are that no allowlist silences.
-func scan(rules *dlp.Rules, r io.Reader, w io.Writer, p *progress, explain *explainer) (int, error) {
-	stream, out, n := rules.NewStream(), json.NewEncoder(w), 0
+func scan(stream filter.Stream, r io.Reader, w io.Writer, p *progress, explain *explainer) (int, error) {
+	out, n := json.NewEncoder(w), 0
 	out.SetEscapeHTML(false)
 	print := func(found []dlp.Finding) error {
 		for _, f := range found {

@@ -156,7 +156,7 @@ func TestScanTakesConstantMemory(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			n, err := scan(rules, &endless{`{"a":["harmless words"]}, `, 0, size}, io.Discard, newProgress(io.Discard, 0), e)
+			n, err := scan(rules.NewStream(), &endless{`{"a":["harmless words"]}, `, 0, size}, io.Discard, newProgress(io.Discard, 0), e)
 			runtime.ReadMemStats(&after)
 			require.NoError(t, err)
 			require.Zero(t, n)

@@ -14,8 +14,8 @@ func manyReadings(size int) []byte { return []byte(strings.Repeat("MzMz", size/4
 // What a caller budgets by Size is what the streams take, and bounded.
 func TestSizeIsWhatAStreamTakes(t *testing.T) {
 	r := builtin(t)
-	for name, text := range map[string][]byte{"words": sourceCode(64 << 10), "many readings": manyReadings(64 << 10), "nothing": nil} {
-		streams := make([]*Stream, 64)
+	for name, text := range map[string][]byte{"words": sourceCode(16 << 10), "many readings": manyReadings(16 << 10), "nothing": nil} {
+		streams := make([]*Stream, 24)
 		before := heapInUse()
 		size := 0
 		for i := range streams {

@@ -15,7 +15,7 @@ type flow struct {
 	r      *ruling
 	p      place
 	rules  scanner
-	stream stream         // nil where nothing flows
+	stream Stream         // nil where nothing flows
 	where  *locate.Stream // follows the same bytes
 	claim  *claim         // on memory
 	beside int64          // bytes that each stream takes beside what is here

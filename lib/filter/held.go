@@ -165,7 +165,7 @@ func (s *share) keep(n int64) {
 type arriving struct {
 	rules  scanner
 	off    bool   // the body is not to be scanned as it is sent
-	stream stream // nil until there is more than a small body
+	stream Stream // nil until there is more than a small body
 	taken  int
 	found  []dlp.Finding
 }

@@ -182,16 +182,16 @@ type leaving struct {
 }
 
 type leavingStream struct {
-	stream
+	Stream
 	from *leaving
 }
 
-func (l *leaving) stream() stream { return leavingStream{l.scanner.stream(), l} }
+func (l *leaving) stream() Stream { return leavingStream{l.scanner.stream(), l} }
 
 func (s leavingStream) Scan(p []byte) (int64, []dlp.Finding) {
 	s.from.pieces++
 	s.from.leave()
-	return s.stream.Scan(p)
+	return s.Stream.Scan(p)
 }
 
 // What nobody waits for any more is not decoded to its end.
