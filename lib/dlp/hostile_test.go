@@ -22,7 +22,7 @@ func hostile(m maker, size int, values []string) map[string][]byte {
 	out := map[string][]byte{}
 	for _, unit := range []string{
 		"eyJ", "eyJ.", "eyJhIjp7ImEi", "eyJhbGciOiJIUzI1NiJ9.", strings.Repeat("eyJ", 600) + ".", "ya29.", "ya29.eyJ",
-		"sk-", "sk-.", "sk-abc\n", "sk-ab1\nqz_ab1\n", "ghp_", `ghp_a1","`, m.github()[:20] + `","`, "ghp_ab12\n    ", "AIza", "AIzaa1\n", "AKIA", "xoxb-", `sk_live_ab12","`, `xoxb-","`, "glpat-/", `sk_li","b":"`, `"shpat_" + `, `datadog_api_key="a1b2c3" + `,
+		"sk-", "sk-.", "sk-abc\n", "sk-ab1\nqz_ab1\n", "ghp_", `ghp_a1","`, m.github()[:20] + `","`, "ghp_ab12\n    ", "AIza", "AIzaa1\n", "AKIA", "xoxb-", "xoxb-1-", `sk_live_ab12","`, `xoxb-","`, "glpat-/", `sk_li","b":"`, `"shpat_" + `, `datadog_api_key="a1b2c3" + `,
 		`{"a":"ghp_ab12ab12","b":"user","c":"hello world foo"},`, "-----BEGIN ", "-----BEGIN PRIVATE KEY-----\n",
 		"api_key=", "api_key=a1", "api_key=a1B2", "api_key=api-key=" + strings.Repeat("aB1", 50), "_KEY", "_token",
 		"_KEY=", "_KEY=a1B2c3\n", "api_key=a1B2\n", "api_k\n", "ACME_API_KEY=a1B2c3d4\n    ", "acces\n", "twilio_auth_token=a1\n", "postgres://user:p4\n", "hooks.slack.com/\n", "eyJhbGci\n",

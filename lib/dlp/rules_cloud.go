@@ -96,12 +96,9 @@ func slack() []Rule {
 
 func slackToken(match []byte) (from, to int, ok bool) {
 	match = bytes.TrimRight(match, "-")
-	parts := bytes.Split(match, []byte("-"))
-	last := parts[len(parts)-1]
-	for _, part := range parts {
-		if len(part) == 0 {
-			return 0, 0, false
-		}
+	last := match[bytes.LastIndexByte(match, '-')+1:]
+	if bytes.HasPrefix(match, []byte("-")) || bytes.Contains(match, []byte("--")) {
+		return 0, 0, false
 	}
 	return 0, len(match), len(match) >= 30 && len(last) >= 10 && (hasDigit(last) || mixedCase(last)) && varied(last, 6) && !placeholder(last)
 }
