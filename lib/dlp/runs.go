@@ -102,8 +102,8 @@ type kid struct {
 	acc      uint32
 	bits     int
 	start    spot // of the character that the next byte begins in
-	strange  int   // how far what came lately is from text
-	clean    int   // bytes of text since what was none
+	strange  int  // how far what came lately is from text
+	clean    int  // bytes of text since what was none
 	view     *view
 }
 
