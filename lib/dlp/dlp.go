@@ -31,7 +31,8 @@
 // Where only a name gives a value away, punctuation, a line's end, a word such as "value", an option of a command, a terminal's colors or the
 // bytes of protobuf, MessagePack or CBOR may stand between the two. The rules "named-key" and "named-password" know no issuer: they take values that look made by chance (characters
 // of different kinds next to each other, a digest, a UUID) after general names, and leave what begins like another rule's credential to that
-// rule; where another rule knows the same value by a mark amid it, that rule is named. A credential is a word of its own; a letter or digit
+// rule; where another rule knows the same value by a mark amid it, that rule is named. "authorization-header" takes such values behind Authorization
+// and Bearer, but not where a text begins with the header: that is a request's own. A credential is a word of its own; a letter or digit
 // before it that is its length, as in those notations, is none of it, nor is the end of what sets a color, nor, where base64 is decoded, what
 // stands on the next line.
 //

@@ -61,6 +61,7 @@ func TestWhatOnlyLooksLikeASecretIsNone(t *testing.T) {
 			"Supabase's key for everybody":  "SUPABASE_ANON_KEY=" + enc64(`{"alg":"HS256","typ":"JWT"}`) + "." + enc64(`{"iss":"supabase","ref":"`+m.text("abcdefgh", 20)+`","role":"anon","iat":1700000000,"exp":2015000000}`) + "." + m.text(urlChars, 43),
 			"keys of emulators":             "AccountName=devstoreaccount1;AccountKey=" + string(emulatorKeys[0]) + ";BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;\nAccountEndpoint=https://localhost:8081/;AccountKey=" + string(emulatorKeys[1]),
 			"keys of standards":             "SECRET_KEY = \"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7\"\nAES_KEY=2b7e151628aed2a6abf7158809cf4f3c\noauth_token=\"nnch734d00sl2jdk\" token_secret=pfkkdhi9sl3r4s00",
+			"tokens of documentation":       "curl -H \"X-Auth-Token: 9HqLlyZOugoStsXCUfD_0YdwnNnunAJF8V47U3QHXSq\" x\nX-Amz-Security-Token:6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267\n",
 			"keys that count":               "ENC_KEY=000102030405060708090a0b0c0d0e0f\napi_key=f0e0d0c0b0a090807060504030201000",
 			"digests of words":              "api_key: 098f6bcd4621d373cade4e832627b4f6\ntoken_secret: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 			"Kubernetes' example":           "data:\n  password: MWYyZDFlMmU2N2Rm\n  username: YWRtaW4=",

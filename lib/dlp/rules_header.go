@@ -25,13 +25,12 @@ func headers(known *prefixes) Rule {
 			before:   nameChar,
 			within:   allBytes,
 			steps:    seq([]step{gapStep(between)}, []step{scheme}, run(set(" +"), 1, 2), value),
-			check: func(m []byte) (from, to int, ok bool) {
+			check: func(m []byte) (int, int, bool) {
 				name := len("authorization")
 				n, _ := between(m[name:min(len(m), name+gapMax)])
-				from = name + n
-				end := from + runOf(letter, m[from:], 7)
-				from, to = end+runOf(set(" +"), m[end:], 2), len(m)
-				n, ok = authorizes(string(bytes.ToLower(m[name+n:end])), m[from:])
+				end := name + n + runOf(letter, m[name+n:], 7)
+				from := end + runOf(set(" +"), m[end:], 2)
+				n, ok := authorizes(string(bytes.ToLower(m[name+n:end])), m[from:])
 				return from, from + n, ok && !known.begin(m[from:])
 			},
 		},
