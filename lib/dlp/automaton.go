@@ -12,7 +12,7 @@ type keyword struct {
 	pattern *pattern
 	next    []*class // what must be next, byte after byte, but for an escape of it; behind those anything may
 
-	instead [lookAhead]*class // of each of next: what may be there instead, an escape's begin or a joint's
+	instead [lookAhead]uint8 // of each of next: the bits of beginsOf for what may be there instead
 }
 
 // automaton is the Aho-Corasick automaton of all keywords, as a complete table: one look-up a byte. ASCII case is folded.

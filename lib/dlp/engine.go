@@ -241,7 +241,7 @@ func (k *keyword) otherwise(rest []byte) verdict {
 		switch {
 		case i == len(rest):
 			return more
-		case k.instead[i][rest[i]]:
+		case beginsOf[rest[i]]&k.instead[i] != 0:
 			return no
 		case !c[rest[i]]:
 			return yes

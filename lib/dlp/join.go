@@ -98,12 +98,25 @@ var (
 	jointStart = set("&;./=\"'`\\ \t\r\n")
 	lineStart  = set("=\\ \t\r\n")
 	quotes     = set("\"'`")
-
-	// orLine and orJoint are what may be next instead of what must be: an escape or a line's end, and other joints that are not as often
-	// something else.
-	orLine  = union(&mayEscape, set("\r\n"))
-	orJoint = union(&mayEscape, set("\r\n\"'`&;./"))
 )
+
+// What may stand amid a keyword, or between it and what must be next: an escape, a line's end, or another joint that is not as often
+// something else.
+const (
+	anEscape = 1 << iota
+	aLineEnd
+	aJoint
+)
+
+// beginsOf has for each byte the bits of what it may begin.
+var beginsOf = func() (all [256]uint8) {
+	for bit, c := range map[uint8]*class{anEscape: &mayEscape, aLineEnd: set("\r\n"), aJoint: set("\"'`&;./")} {
+		for _, b := range c.bytes() {
+			all[b] |= bit
+		}
+	}
+	return all
+}()
 
 // linesOnly reports whether the pattern's step may be in pieces over lines alone: one of a secret that only a name gives away, of
 // a keyword that so far may be a word (github_pat_), or of what comes before the pattern's other pieces.

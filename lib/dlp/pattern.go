@@ -168,11 +168,11 @@ func (p *pattern) keyword(text string, rule, cut int, classes map[class]*class) 
 	for i := range k.next {
 		switch {
 		case i >= q.partFrom && i <= q.unknown:
-			k.instead[i] = orJoint
+			k.instead[i] = anEscape | aLineEnd | aJoint
 		case q.joinFrom > 0 && q.mayBreak(0, '\n'):
-			k.instead[i] = orLine
+			k.instead[i] = anEscape | aLineEnd
 		default:
-			k.instead[i] = &mayEscape
+			k.instead[i] = anEscape
 		}
 	}
 	return k

@@ -24,6 +24,7 @@ func TestNoPhraseBeginsInWhatWasReleased(t *testing.T) {
 		"a silent byte behind a gap":                 " " + strings.Repeat(".", 22) + `\n` + "zoo \x00",
 		"a silent character behind a gap":            strings.Repeat(" ", 23) + `\n` + "zoo \u00ad ",
 		"a keyword that breaks off at the escape":    strings.Repeat(`\n`, 8) + "AKIA222222",
+		"a begin of three letters before an escape":  " \u00ad zoo pat\\u00003",
 		"a tag around a silent byte":                 "<p class='title'>\x00<p>",
 		"tags that are too many for the gap, and it": strings.Repeat("<p x>", 10) + " \x00 " + strings.Repeat("<p x>", 40) + "\x00",
 	} {
