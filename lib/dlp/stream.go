@@ -168,7 +168,7 @@ func (s *Stream) look(eof bool) {
 	cues := s.sniff.cues
 	for i := 1; i < len(cues); i++ {
 		if cues[i].at <= cues[i-1].at { // seldom
-			slices.SortFunc(cues, func(a, b cue) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
+			slices.SortStableFunc(cues, func(a, b cue) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from)) })
 			break
 		}
 	}
@@ -320,7 +320,7 @@ func (s *Stream) emit() {
 	if len(s.queued) == 0 {
 		return
 	}
-	slices.SortFunc(s.queued, func(a, b Finding) int {
+	slices.SortStableFunc(s.queued, func(a, b Finding) int { // as in form.go: each kind of sort of them is ten kilobytes of program
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End), compareBool(a.general, b.general), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Encoding, b.Encoding))
 	})
 	n := 0
