@@ -10,6 +10,22 @@ import (
 
 // What people's files, commands and messages hold, and what looks like it.
 
+func TestPasswordsOfBasicMayEndInTheirOnlyDigit(t *testing.T) {
+	r := builtin(t)
+	for seed := range few(uint64(20)) {
+		m, password := newMaker(1000+seed), ""
+		for range 9 {
+			password += m.text("bcdfghklmnprtvwz", 1) + m.text("BCDFGHKLMNPRTVWZ", 1)
+		}
+		text := " Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("deploy:"+password+m.text("56789", 1)))
+		require.NotEmpty(t, r.Scan([]byte(text)), text)
+	}
+	for _, pair := range []string{"user:refreshTokenForApiV2", "client_id:client_secret", "fred:password12345"} {
+		text := " Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
+		require.Empty(t, r.Scan([]byte(text)), pair)
+	}
+}
+
 func TestWhatRequestsAreAuthorizedWith(t *testing.T) {
 	r := builtin(t)
 	for seed := range few(uint64(20)) {

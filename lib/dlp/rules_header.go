@@ -63,7 +63,7 @@ func authorizes(scheme string, v []byte) (length int, ok bool) {
 			return 0, false
 		}
 		_, password, ok := bytes.Cut(text, []byte(":"))
-		return len(v), ok && len(password) >= 8 && randomPassword(password)
+		return len(v), ok && (len(password) >= 8 && randomPassword(password) || len(password) >= 14 && goodPassword(password) && mixedCase(password) && !madeUp(password) && !camelCase(password))
 	case "bearer", "token", "apikey", "ssws":
 		length, ok = namedKey(v)
 		return length, ok && length >= 20
