@@ -41,11 +41,12 @@ func (p *Program) serve(c *cli.Context) error {
 	// net/http's client writes bytes that an origin sent unasked to the standard
 	// logger, and an origin may have repeated a credential there.
 	stdlog.SetOutput(io.Discard)
+	collectSeldom()
 	l, config, err := p.load(c)
 	if err != nil {
 		return err
 	}
-	tuneMemory(l.Memory)
+	limitMemory(l.Memory)
 	s := l.Settings
 	auditPath := s.AuditLog
 	if auditPath != "" && c.String("audit-log") == "" {
@@ -117,7 +118,7 @@ func (p *Program) serve(c *cli.Context) error {
 			if next := p.reload(c, engine, records, s); next != nil {
 				l.close(log)
 				l = next
-				tuneMemory(l.Memory)
+				limitMemory(l.Memory)
 				l.follow(log)
 			}
 		case <-c.Context.Done():
