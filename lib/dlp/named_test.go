@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,4 +24,29 @@ func TestTheIssuerIsNamedBehindAGeneralName(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Names are written as variables, headers, in properties, in prose and in Java, the short ones too.
+func TestNamesInEachSpelling(t *testing.T) {
+	r := builtin(t)
+	m := newMaker(501)
+	for _, name := range []string{"dd_app_key", "aws_secret_access_key", "jwt_secret", "api_key", "new_relic_license_key", "db_password", "okta_api_token"} {
+		for _, between := range []string{"_", "-", ".", " ", ""} {
+			value := m.text(hexChars, 36) + "a1b2"
+			switch name {
+			case "okta_api_token":
+				value = "00" + m.text(urlChars, 38) + "a1"
+			case "db_password":
+				value = m.text(alnumChars, 14) + "aZ9"
+			case "aws_secret_access_key":
+				value = m.text(alnumChars, 35) + "/Za1b"
+			}
+			text := "app.name=shop\n" + strings.ReplaceAll(name, "_", between) + "=" + value + "\n"
+			require.NotEmpty(t, r.Scan([]byte(text)), text)
+		}
+	}
+}
+
+func TestIconsWithDigestsAreNoKeys(t *testing.T) {
+	require.Empty(t, builtin(t).Scan([]byte("/assets/box.ico-"+newMaker(502).text(hexChars, 32)+".png")))
 }

@@ -212,15 +212,15 @@ func ahead(steps []step, classes map[class]*class) (next []*class) {
 // wordBreak is what may stand between two words of a name, which may also be joined: in snake and kebab case, in properties and in prose.
 var wordBreak = set("_. -")
 
-// spellings returns the ways to write a keyword that differ in its first cut bytes, but for those of properties and prose, for which the table has no room.
-// Behind those _ still stands for any of wordBreak, and nothing.
+// spellings returns the ways to write a keyword that differ in its first cut bytes: those of variables, headers, properties, prose and Java. Behind
+// those _ still stands for any of wordBreak, and nothing.
 func (p *pattern) spellings(text string, cut int) []string {
 	at := strings.IndexByte(text, '_')
 	if !p.spelled || at < 0 || at >= cut {
 		return []string{text}
 	}
 	var all []string
-	for _, between := range []string{"_", "-", ""} {
+	for _, between := range []string{"_", "-", ".", " ", ""} {
 		for _, rest := range p.spellings(text[at+1:], cut-at-len(between)) {
 			all = append(all, text[:at]+between+rest)
 		}

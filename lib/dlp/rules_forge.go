@@ -42,7 +42,7 @@ var forgeTokens = []row{
 	{"deno-deploy-token", "Deno Deploy token", "ddp_", "<a>{36}", "https://docs.deno.com/deploy/manual/deployctl", "", nil},
 	{"pulumi-token", "Pulumi access token", "pul-", "<h>{40}", "https://www.pulumi.com/docs/pulumi-cloud/access-management/access-tokens/", "", nil},
 	{"terraform-cloud-token", "HCP Terraform token", "<a>{14}.atlasv1.|atlasv1.", "[A-Za-z0-9_=-]{60,70}", "https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens", "", nil},
-	{"infracost-api-key", "Infracost API key", "ico-", "<a>{32}", "https://www.infracost.io/docs/", "", nil},
+	{"infracost-api-key", "Infracost API key", "ico-", "<a>{32}", "https://www.infracost.io/docs/", "upper and lower case mixed: a file's name may end in .ico and a digest", mixedCase},
 	{"prefect-api-key", "Prefect API key", "pnu_|pnb_", "<a>{36}", "https://docs.prefect.io/v3/how-to-guides/cloud/manage-users/api-keys", "", nil},
 	{"openshift-token", "OpenShift user token", "sha256~", "<u>{43}", "https://docs.openshift.com/container-platform/latest/authentication/configuring-internal-oauth.html", "", mixedCase},
 	{"octopus-api-key", "Octopus Deploy API key", "API-", "<c>{26}", "https://octopus.com/docs/octopus-rest-api/how-to-create-an-api-key", "", hasDigit},
