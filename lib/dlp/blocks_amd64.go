@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// hasAVX2 reports whether the processor can look at 32 bytes at once. Where it cannot, and on others, the same is done byte after byte.
+// hasAVX2 reports whether the processor can look at 32 bytes at once. Where it cannot, and on others, the same is done byte after byte: the
+// functions whose names end in Wide ask, and nobody else calls those that are assembly.
 var hasAVX2 = cpu.X86.HasAVX2
 
 // lanes is a table of 16 bytes, by half a byte, for each half of a register.
@@ -50,7 +51,13 @@ var marksLooked = markTables{
 }
 
 // marksWide is marksPlain, for 32 bytes at once.
-func marksWide(c *[blockLen]byte, m *marks) { marksAVX2(&marksLooked, c, m) }
+func marksWide(c *[blockLen]byte, m *marks) {
+	if !hasAVX2 {
+		marksPlain(c, m)
+		return
+	}
+	marksAVX2(&marksLooked, c, m)
+}
 
 //go:noescape
 func marksAVX2(t *markTables, b *[blockLen]byte, m *marks)
@@ -107,7 +114,12 @@ var sweepLooked = sweepTables{
 }
 
 // sweepWide returns how much of b need not be looked at: samples of runs that cannot be text. The first is in the first sampleChars of b.
-func sweepWide(b []byte) int { return sweepAVX2(&sweepLooked, unsafe.SliceData(b), len(b)) }
+func sweepWide(b []byte) int {
+	if !hasAVX2 {
+		return 0
+	}
+	return sweepAVX2(&sweepLooked, unsafe.SliceData(b), len(b))
+}
 
 //go:noescape
 func sweepAVX2(t *sweepTables, b *byte, n int) int
@@ -115,6 +127,9 @@ func sweepAVX2(t *sweepTables, b *byte, n int) int
 // pairsWide returns the first of b's blocks of blockLen bytes in which a keyword may begin as s knows pairs, and where; at is the length of those
 // in which none does. Of the last of b's bytes nothing is said.
 func (s *skimmer) pairsWide(b []byte) (at int, marks uint64) {
+	if !hasAVX2 {
+		return 0, 0
+	}
 	return pairsAVX2(&s.pairs, unsafe.SliceData(b), len(b))
 }
 

@@ -32,7 +32,7 @@
 // bytes of protobuf, MessagePack or CBOR may stand between the two. The rules "named-key" and "named-password" know no issuer: they take values that look made by chance (characters
 // of different kinds next to each other, a digest, a UUID) after general names, and leave what begins like another rule's credential to that
 // rule; where another rule knows the same value by a mark amid it, that rule is named. "authorization-header" takes such values behind Authorization
-// and Bearer, but not where a text begins with the header: that is a request's own. A credential is a word of its own; a letter or digit
+// and Bearer; for a request's own head there is [Rules.Without]. A credential is a word of its own; a letter or digit
 // before it that is its length, as in those notations, is none of it, nor is the end of what sets a color, nor, where base64 is decoded, what
 // stands on the next line.
 //
@@ -122,6 +122,7 @@ type Rules struct {
 	words       map[[phraseWord]byte]uint16 // nil: seed phrases are not looked for
 	phraseRule  int
 	exempt      func(rule string, value []byte) bool
+	without     string // the name of a rule that finds nothing
 	tails       []tail // that any of the patterns has
 	inTails     class  // that any of them has
 	label       func(rule string, value []byte) string
@@ -227,6 +228,14 @@ func (r *Rules) labelOf(rule string, value []byte) string {
 func (r *Rules) Exempting(exempt func(rule string, value []byte) bool) *Rules {
 	c := *r
 	c.exempt = exempt
+	c.idle = &sync.Pool{New: func() any { return c.newStream() }}
+	return &c
+}
+
+// Without returns rules like r, but for one: what it matches is searched like the rest. Both share what Compile built.
+func (r *Rules) Without(rule string) *Rules {
+	c := *r
+	c.without = rule
 	c.idle = &sync.Pool{New: func() any { return c.newStream() }}
 	return &c
 }

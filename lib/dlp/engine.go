@@ -307,6 +307,9 @@ func (e *engine) setAside(p *pattern, before, value, win []byte, end int, eof bo
 // conclude reports value, which takes [from, to) behind the candidate's start, and its tail before, unless it is exempt.
 func (e *engine) conclude(k *keyword, value []byte, from, to int, encoding string) bool {
 	name := e.rules.names[k.rule]
+	if name == e.rules.without {
+		return false
+	}
 	if e.rules.exempt != nil && e.rules.exempt(name, value) {
 		e.cand.exempt = max(e.cand.exempt, e.cand.start+to)
 		return false

@@ -122,12 +122,11 @@ func notAccessID(v []byte) (length int, ok bool) {
 	return length, ok && hasAll(v[:length], lower, upperLetter)
 }
 
-// notFingerprint is namedKey without what is hexadecimal and as long as a fingerprint or an id of a key of OpenPGP, which its tools write in
-// capitals.
+// notFingerprint is namedKey without what is hexadecimal and as long as a fingerprint or an id of a key of OpenPGP.
 func notFingerprint(v []byte) (length int, ok bool) {
 	length, ok = namedKey(v)
 	id := bytes.TrimPrefix(v[:length], []byte("0x"))
-	return length, ok && (len(id) != 16 && len(id) != 40 || len(bytes.Trim(id, "0123456789ABCDEF")) > 0)
+	return length, ok && (len(id) != 16 && len(id) != 40 || len(bytes.Trim(id, "0123456789ABCDEFabcdef")) > 0)
 }
 
 // privateKey is namedKey without the ids and fingerprints of keys, and the keys that documentation has and development nodes print.

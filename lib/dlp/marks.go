@@ -46,11 +46,7 @@ func marksOf(b []byte) (m marks) {
 		b = block[:]
 	}
 	c := (*[blockLen]byte)(b)
-	if hasAVX2 {
-		marksWide(c, &m)
-	} else {
-		marksPlain(c, &m)
-	}
+	marksWide(c, &m)
 	return m
 }
 

@@ -43,18 +43,20 @@ func TestWhatRequestsAreAuthorizedWith(t *testing.T) {
 			"> GET / HTTP/1.1\n> Authorization: Bearer " + m.uuid() + "\n",
 			`{"log":"GET /\r\nAuthorization: Basic ` + pair + `\r\n"}`,
 			`{"authorization":"Basic ` + pair + `"}`,
+			"Authorization: Bearer " + token,
+			base64.StdEncoding.EncodeToString([]byte("Authorization: Bearer " + token + "\nHost: x")),
 			`curl -H "Authorization: Bearer AAAAAAAAAAAAAAAAAAAAA` + m.text(alnumChars, 9) + `AAAAAAA` + m.text(alnumChars, 20) + `4%2B` + m.text(alnumChars, 12) + `%3D` + m.text(alnumChars, 49) + `7"`,
 		} {
 			require.NotEmpty(t, r.Scan([]byte(text)), text)
 		}
 		for _, text := range []string{
-			"Authorization: Bearer " + token, // the request's own
 			`curl -H "Authorization: Bearer $TOKEN" -H 'Authorization: Bearer <token>' -H "Authorization: Bearer ${API_TOKEN:-none}"`,
 			`headers["Authorization"] = "Bearer " + refreshedAccessTokenOfTheUser`,
 			`"Bearer getAccessTokenFromSession1"`,
 			`'Basic realm="Access to the staging site"' "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==" Authorization: Basic dXNlcjpwYXNzd29yZA==`,
 			"x Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("user:password123")),
 			" Authorization: Bearer mF_9.B5f-4.1JqM\n Authorization: Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW\n",
+			"Authorization: Basic czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3", // RFC 6749, section 2.3.1
 			"the authorization header: basic information about bearer tokens of " + m.uuid(),
 		} {
 			require.Empty(t, r.Scan([]byte(text)), text)
@@ -129,7 +131,7 @@ func TestGeneralNamesOfKeys(t *testing.T) {
 		m := newMaker(990 + seed)
 		hex40 := m.text(hexChars, 39) + "a"
 		for _, text := range []string{
-			"service_key: " + hex40, `"serviceKey":"` + hex40 + `"`, "signing_key = " + hex40, "signing-key: " + hex40, "the signing key: " + hex40,
+			"service_key: " + hex40, `"serviceKey":"` + hex40 + `"`, "signing_key = " + hex40[:32], "signing-key: " + hex40[:32],
 			"private_key=" + m.text(hexChars, 63) + "a", "private_key=" + m.text(hexChars, 50) + "f23a94123ae0b7", `"privateKey": "` + m.text(stdChars, 42) + `4="`,
 			"SECRET=" + hex40, `const secret = "` + hex40 + `";`, "  secret: " + m.text(alnumChars, 30) + "4t\n", "TOKEN=" + m.text(alnumChars, 38) + "4t",
 			"here is my app secret: " + m.text(alnumChars, 30) + "4t.",
@@ -140,7 +142,7 @@ func TestGeneralNamesOfKeys(t *testing.T) {
 		for _, text := range []string{
 			"checksum/secret: " + m.text(hexChars, 63) + "a\n", "arn:aws:secretsmanager:eu-west-1:1:secret:prod/app-" + m.text(alnumChars, 20) + "4t",
 			"(1,'secret','" + hex40 + "')", "kubectl get secret " + hex40, "secret: " + m.uuid(),
-			"signing_key=" + strings.ToUpper(hex40), "user.signingkey " + strings.ToUpper(hex40), "service_key: " + m.uuid(), "device_key: " + hex40, "private_key: " + hex40,
+			"signing_key=" + strings.ToUpper(hex40), "user.signingkey " + hex40[:16], "using RSA signing key " + hex40, "service_key: " + m.uuid(), "device_key: " + hex40, "private_key: " + hex40,
 			"private_key: 0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80", "service.key" + "\x12 " + m.text(hexChars, 31) + "a",
 			"the csrf token is " + hex40, "the page token: " + hex40, "unexpected token " + hex40, "    token: " + m.uuid() + "\n",
 			"MAX_TOKEN=4096 TOKEN=$(cat token) SECRET=${SECRET} SECRET=/run/secrets/app-4t-9x-7z-2k",

@@ -3,15 +3,18 @@ package dlp
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 )
 
-// headers are the rules for what requests are authorized with, where commands, source code, logs and dumps write it: the header by its name, or a
-// string that begins with Bearer. What a request itself is sent with is not for them: there nothing stands before the name, and who
-// is spoken to has given it out.
+// AuthorizationRule is the name of the rule for what requests are authorized with, where commands, source code, logs and dumps write it. What a
+// request itself is sent with is none of it: who is spoken to has given it out.
+const AuthorizationRule = "authorization-header"
+
+// headers is [AuthorizationRule]: the header by its name, or a string that begins with Bearer.
 func headers(known *prefixes) Rule {
 	rule := Rule{
-		Name: "authorization-header", general: true,
-		Matches: "a value after Authorization: and Bearer, Basic, token or the like, behind other text, or after Bearer in quotation marks",
+		Name: AuthorizationRule, general: true,
+		Matches: "a value after Authorization: and Bearer, Basic, token or the like, or after Bearer in quotation marks",
 		Source:  "https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2",
 		Check:   "random text of 20 characters or more with digits and both cases, a digest, or a UUID; of Basic: base64 of a user and a password that looks made by chance; no placeholder, no code",
 	}
@@ -23,7 +26,6 @@ func headers(known *prefixes) Rule {
 			keywords: []string{"authorization"},
 			fold:     true,
 			before:   nameChar,
-			within:   allBytes,
 			steps:    seq([]step{gapStep(between)}, []step{scheme}, run(set(" +"), 1, 2), value),
 			check: func(m []byte) (int, int, bool) {
 				name := len("authorization")
@@ -59,7 +61,7 @@ func authorizes(scheme string, v []byte) (length int, ok bool) {
 	switch scheme {
 	case "basic":
 		text, err := base64.StdEncoding.AppendDecode(nil, v)
-		if err != nil {
+		if err != nil || slices.Contains(publishedValues, string(v)) {
 			return 0, false
 		}
 		_, password, ok := bytes.Cut(text, []byte(":"))
@@ -80,15 +82,6 @@ func randomPassword(p []byte) bool {
 	}
 	return false
 }
-
-// allBytes is every one: what must have one of it before it does not stand at the very begin.
-var allBytes = func() *class {
-	var c class
-	for b := range c {
-		c[b] = true
-	}
-	return &c
-}()
 
 // wordPressKeys is for the keys and salts of wp-config.php, which have signs of all kinds.
 func wordPressKeys() Rule {

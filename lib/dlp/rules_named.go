@@ -229,6 +229,8 @@ var publishedValues = []string{"550e8400-e29b-41d4-a716-446655440000", "123e4567
 	"2b7e151628aed2a6abf7158809cf4f3c", "8e73b0f7da0e6452c810f32b809079e562f8ead2522c6b7b", "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", // the keys of FIPS 197 and SP 800-38A
 	"MWYyZDFlMmU2N2Rm", "1f2d1e2e67df", "8dyfuiRyq=vVc3RRr_edRk-fK__JItpZ", // Kubernetes, Discord
 	"9HqLlyZOugoStsXCUfD_0YdwnNnunAJF8V47U3QHXSq", "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267", // each call in Rocket.Chat's documentation, Amazon's tests of Signature Version 4
+	"czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3", "1/fFAGRNJru1FTz70BzhT3Zg", "1/fFBGRNJru1FQd44AzqT3Zg", "YQSn-xWAQiiEh9qM58wZNnyQS7FUdoqGIUAbrh7T", // RFC 6749, Google, Cloudflare
+	"RsT5OjbzRn430zqMLgV3Ia", "MTQ0NjJkZmQ5OTM2NDE1ZTZjNGZmZjI3", "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b", // tutorials of OAuth, Django REST framework
 	// MD5, SHA-1 and SHA-256 of test, password and hello
 	"098f6bcd4621d373cade4e832627b4f6", "5f4dcc3b5aa765d61d8327deb882cf99", "5d41402abc4b2a76b9719d911017c592",
 	"a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",

@@ -162,9 +162,6 @@ type skimmed struct {
 // next returns the first place at or after from at which a keyword may begin, and where fewer than skimLen bytes are left
 // the first of those. What it found out before, of the same text and from before from, is in last.
 func (s *skimmer) next(text []byte, from int, last *skimmed) int {
-	if !hasAVX2 {
-		return s.nextPlain(text, from)
-	}
 	for {
 		if from < last.end {
 			begin := last.end - blockLen

@@ -77,6 +77,7 @@ func (b *flowingBody) fill() {
 		}
 		b.apply(patches)
 		b.free, b.err = int64(len(b.window)), io.EOF
+		b.flow.claim.keep(0) // it is closed when the answer has ended
 	case err != nil:
 		b.free, b.err = 0, err
 	}

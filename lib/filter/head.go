@@ -12,7 +12,7 @@ import (
 
 // scanHead judges everything of a request but its body.
 func (r *ruling) scanHead() error {
-	f, req, rules := r.filter, r.req, r.rules.all
+	f, req, rules := r.filter, r.req, r.rules.head
 	if _, err := f.judgeFindings(r, rules.Scan([]byte(req.Method)), place{where: "method", location: "the method", fixed: true}); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (r *ruling) scanHead() error {
 }
 
 func (r *ruling) scanURL() error {
-	f, rules := r.filter, r.rules.all.Form()
+	f, rules := r.filter, r.rules.head.Form()
 	uri := []byte(r.req.URL.RequestURI())
 	p := place{where: "URL", location: "URL", locate: func(at locate.Range) string { return locate.URL(uri, at, r.hides) }}
 	fs := rules.Scan(uri)
@@ -80,7 +80,7 @@ func (r *ruling) scanTrailer(changed bool) error {
 			delete(r.req.Trailer, name)
 			continue
 		}
-		if err := r.scanField(r.rules.all, name, values, "trailer"); err != nil {
+		if err := r.scanField(r.rules.head, name, values, "trailer"); err != nil {
 			return err
 		}
 	}

@@ -232,7 +232,12 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	if b.src == nil {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	return b.src.Read(p)
+	n, err := b.src.Read(p)
+	if b.src.Len() == 0 { // net/http closes it when the answer has ended
+		b.src = bytes.NewReader(nil)
+		b.claim.keep(0)
+	}
+	return n, err
 }
 
 func (b *heldBody) Close() error {

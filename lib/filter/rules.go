@@ -17,6 +17,9 @@ type exemptFunc = func(rule string, value []byte) bool
 // hostRules are the scanner's rules for requests to one host.
 type hostRules struct {
 	all *dlp.Rules
+	// head are those for the URL and header fields, in which a request may say
+	// what it is authorized with.
+	head *dlp.Rules
 	// names are those for names of fields, of which net/http loses the case.
 	names *dlp.Rules
 	// shortest is how long a name is that may hold a secret.
@@ -52,13 +55,14 @@ func compile(rules []dlp.Rule, o dlp.Options, dummies exemptFunc, expected map[a
 		if slices.ContainsFunc(rules, dlp.Rule.Known) {
 			shortest = shortestKnown
 		}
-		c := compiled{hostRules{all, names, shortest, all}, make(map[authority.Pattern]hostRules, len(expected))}
+		head := all.Without(dlp.AuthorizationRule)
+		c := compiled{hostRules{all, head, names, shortest, head}, make(map[authority.Pattern]hostRules, len(expected))}
 		for p, e := range expected {
-			h := hostRules{all, names, shortest, all.Exempting(e.listed)}
+			h := hostRules{all, head, names, shortest, head.Exempting(e.listed)}
 			if e.dummy {
 				inert := inertDummy(all, dummies)
-				h.all = all.Exempting(inert)
-				h.authorization = all.Exempting(func(rule string, value []byte) bool { return e.listed(rule, value) || inert(rule, value) })
+				h.all, h.head = all.Exempting(inert), head.Exempting(inert)
+				h.authorization = head.Exempting(func(rule string, value []byte) bool { return e.listed(rule, value) || inert(rule, value) })
 			}
 			c.expected[p] = h
 		}
