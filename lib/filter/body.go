@@ -57,7 +57,7 @@ func (r *ruling) judgeWhole(coding string, most int64) error {
 		claim.close()
 		return err
 	}
-	req.Body = &heldBody{src: bytes.NewReader(data), claim: claim}
+	req.Body = &heldBody{src: bytes.NewReader(data), claim: claim, unsent: sendBuffer(req)}
 	return nil
 }
 

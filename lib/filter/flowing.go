@@ -31,6 +31,7 @@ type flowingBody struct {
 func (b *flowingBody) Read(p []byte) (int, error) {
 	for b.free == 0 {
 		if b.err != nil {
+			b.sent()
 			return 0, b.err
 		}
 		b.fill()
@@ -77,10 +78,21 @@ func (b *flowingBody) fill() {
 		}
 		b.apply(patches)
 		b.free, b.err = int64(len(b.window)), io.EOF
-		b.flow.claim.keep(0) // it is closed when the answer has ended
 	case err != nil:
 		b.free, b.err = 0, err
 	}
+}
+
+// sent lets go of what the body takes: it is closed when the answer has ended,
+// which may be much later. Where its length was announced net/http asks once
+// more before it sends the last of it.
+func (b *flowingBody) sent() {
+	unsent := int64(0)
+	if b.r.req.ContentLength >= 0 {
+		unsent = sendBuffer(b.r.req)
+	}
+	b.window = nil
+	b.flow.claim.keep(unsent)
 }
 
 func (b *flowingBody) apply(patches []wsframe.Patch) {

@@ -219,11 +219,13 @@ func (a *arriving) close() {
 }
 
 // heldBody is a body that was judged whole. It lets go of its memory when it
-// has been sent: an answer may take much longer than that.
+// has been read, but for what net/http may still have to send: an answer may
+// take much longer than that, and net/http closes it when the answer has ended.
 type heldBody struct {
-	mu    sync.Mutex
-	src   *bytes.Reader // nil once closed
-	claim *claim
+	mu     sync.Mutex
+	src    *bytes.Reader // nil once closed
+	claim  *claim
+	unsent int64
 }
 
 func (b *heldBody) Read(p []byte) (int, error) {
@@ -233,9 +235,9 @@ func (b *heldBody) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.src.Read(p)
-	if b.src.Len() == 0 { // net/http closes it when the answer has ended
+	if b.src.Len() == 0 {
 		b.src = bytes.NewReader(nil)
-		b.claim.keep(0)
+		b.claim.keep(b.unsent)
 	}
 	return n, err
 }
