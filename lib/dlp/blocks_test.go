@@ -124,12 +124,7 @@ func TestSweepGoesPastNothing(t *testing.T) {
 // Where a keyword may begin does not depend on how many bytes are looked at at once, nor on what is known of a block.
 func TestSkimmingOfBlocks(t *testing.T) {
 	r := builtin(t)
-	var keywords []string
-	for _, hits := range r.auto.hits {
-		for _, k := range hits {
-			keywords = append(keywords, k.text)
-		}
-	}
+	keywords := r.auto.texts()
 	rng := rand.New(rand.NewPCG(81, 4))
 	for range few(1_000) {
 		text := muddle(rng, rng.IntN(300))

@@ -15,12 +15,12 @@ type marks struct {
 
 // The classes of which there are marks.
 var (
-	runChars = class(func() (c class) {
+	runChars = func() (c class) {
 		for b := range c {
 			c[b] = runChar[b] != noValue
 		}
 		return c
-	}())
+	}()
 	leadChars = func() class { c := mayEscape; c['\\'] = false; return c }()
 )
 

@@ -22,15 +22,20 @@ func (a *automaton) ends(text []byte) (ends []int, hits [][]keyword) {
 	return ends, hits
 }
 
+// texts are those of the keywords, as often as they end in a state.
+func (a *automaton) texts() (texts []string) {
+	for _, hits := range a.hits {
+		for _, k := range hits {
+			texts = append(texts, k.text)
+		}
+	}
+	return texts
+}
+
 // What seek leaves out has no keyword in it that a match could begin with, however the text is cut.
 func TestSeekFindsWhatSteppingFinds(t *testing.T) {
 	r := builtin(t)
-	var keywords []string
-	for _, hits := range r.auto.hits {
-		for _, k := range hits {
-			keywords = append(keywords, k.text)
-		}
-	}
+	keywords := r.auto.texts()
 	inCase := func(k *keyword, before []byte) bool { // which the engine asks for
 		return k.pattern.fold || bytes.HasSuffix(before, []byte(k.text))
 	}
